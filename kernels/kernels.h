@@ -1,0 +1,156 @@
+/* kernels.h: the one list of operations on raw buffers.
+ *
+ * What lives here: arithmetic on float32 arrays that the caller owns, the thread pool that runs it, and the choice of instruction set.
+ * What it may use: libc, libm, pthreads, oneDNN. No GLib, no model knowledge, no files. kernels/cpu implements the list; kernels/cuda
+ * implements the same list on device buffers.
+ *
+ * Conventions
+ *   - Images are NHWC ([n, h, w, c], channel innermost), so a feature map is also a token matrix [n*h*w, c] without any copy.
+ *   - Matrices are row-major. A linear layer keeps PyTorch's weight layout [out, in]; a convolution PyTorch's [out, in, kh, kw].
+ *   - Backward functions ADD to gradients of parameters and inputs (names starting with d), so that a tape may call them in any order.
+ *   - No function allocates in its hot path, except the scratch of ax_conv objects and per-thread buffers grown on first use.
+ *   - The result never depends on the number of threads: work is cut at fixed places and sums are added in a fixed order.
+ *   - Sizes are the caller's promise (checked where files are read, asserted only in debug builds).
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- machine ------------------------------------------------------------------------------------------------------------- */
+
+typedef enum { AX_ISA_SCALAR = 0, AX_ISA_AVX2 = 1, AX_ISA_AVX512 = 2, AX_ISA_AMX = 3 } AxIsa;
+
+/* The instruction set in use: the best that CPUID and the operating system offer (AVX2 means AVX2+FMA+F16C; AVX512 means F, BW, DQ, VL),
+ * or the one named by the environment variable ANATOMIX_ISA=scalar|avx2|avx512|amx if the machine has it (else the best below it, and
+ * a line on stderr says so). Decided once. Also limits oneDNN to the same set. */
+AxIsa ax_isa (void);
+const char *ax_isa_name (AxIsa isa);
+AxIsa ax_isa_best (void);                  /* what the machine has, whatever is forced */
+void ax_isa_force (AxIsa isa);             /* for tests and benchmarks: switch the table of kernels; call between, not during, operations */
+
+/* Threads of the one pool. Default: physical cores that this process may use. Setting is cheap; may be called between operations. */
+int  ax_threads (void);
+void ax_threads_set (int n);               /* n < 1 means the default */
+int  ax_physical_cores (void);
+
+/* Runs fn over [0, n) in pieces of `grain` (the last may be shorter); a piece is never split, and pieces are the same for every number of
+ * threads. The caller's thread works too. Nested calls run serially. Idle workers block after a short spin. */
+typedef void (*AxParallelFn) (void *ctx, size_t begin, size_t end);
+void ax_parallel_for (size_t n, size_t grain, AxParallelFn fn, void *ctx);
+
+/* ---- matrix products ----------------------------------------------------------------------------------------------------- */
+
+/* C[m,n] = alpha * op(A) op(B) + beta * C, op(X) = X or its transpose; leading dimensions in elements. beta == 0 never reads C. */
+void ax_gemm (bool trans_a, bool trans_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,
+              size_t ldb, float beta, float *c, size_t ldc);
+
+typedef enum { AX_ACT_NONE, AX_ACT_RELU, AX_ACT_GELU_ERF, AX_ACT_GELU_TANH } AxActivation;
+
+/* y[rows,out] = act(x[rows,in] w[out,in]^T + b[out]); b may be NULL. If act is not NONE and pre is not NULL, pre receives the value before
+ * the activation (a backward pass of GELU needs it; ReLU needs only y). */
+void ax_linear_forward (size_t rows, size_t in, size_t out, const float *x, const float *w, const float *b, AxActivation act, float *pre,
+                        float *y);
+/* dy is the gradient AFTER the activation was undone (see ax_activation_backward). Any of dx, dw, db may be NULL. All are added to. */
+void ax_linear_backward (size_t rows, size_t in, size_t out, const float *x, const float *w, const float *dy, float *dx, float *dw,
+                         float *db);
+
+/* ---- convolution --------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  int n, h, w;            /* images, input height and width */
+  int ic, oc;             /* channels */
+  int kh, kw, stride, pad;
+} AxConvShape;            /* output height = (h + 2 pad - kh) / stride + 1 */
+
+typedef struct AxConv AxConv;   /* one shape and its packed weights; not to be used by two threads at once */
+
+int  ax_conv_out (int in, int k, int stride, int pad);
+/* relu: apply ReLU after bias and residual. training: backward calls will come. Returns NULL if oneDNN has no such convolution. */
+AxConv *ax_conv_new (const AxConvShape *shape, bool relu, bool training);
+void    ax_conv_free (AxConv *conv);
+/* Packs w[oc,ic,kh,kw] * scale[oc] (scale NULL = 1) and keeps a copy of bias[oc] (NULL = 0). Call again after the weights changed. */
+void ax_conv_set_weights (AxConv *conv, const float *w, const float *scale, const float *bias);
+/* y[n,oh,ow,oc] = relu?(conv(x) + bias + residual); residual (same shape as y) may be NULL and may equal y. */
+void ax_conv_forward (AxConv *conv, const float *x, const float *residual, float *y);
+/* dy is the gradient before the ReLU (masked already). dx = (or +=, if accumulate) conv^T(dy) with the packed weights. */
+void ax_conv_backward_data (AxConv *conv, const float *dy, float *dx, bool accumulate);
+/* dw[oc,ic,kh,kw] += d/dw without the scale (the gradient with respect to the packed, scaled weight); db[oc] += sum dy; db may be NULL. */
+void ax_conv_backward_weights (AxConv *conv, const float *x, const float *dy, float *dw, float *db);
+
+/* Max pooling, NHWC, padding counts as minus infinity. index (may be NULL) keeps the winning tap 0..k*k-1 (the first on ties). */
+void ax_maxpool_forward (const AxConvShape *shape, const float *x, float *y, uint8_t *index);
+void ax_maxpool_backward (const AxConvShape *shape, const float *dy, const uint8_t *index, float *dx);
+
+/* Training-mode batch normalisation over rows of x[rows,c] with optional residual and ReLU:
+ *   y = relu?( gamma * (x - mean) * rstd + beta + residual ).  mean[c], rstd[c] are written (biased variance; sums in double). */
+void ax_batchnorm_forward (size_t rows, size_t c, const float *x, const float *gamma, const float *beta, const float *residual, bool relu,
+                           float eps, float *y, float *mean, float *rstd);
+/* dy is the gradient at y; y is needed if relu. dx, dgamma, dbeta, dresidual are added to (dresidual may be NULL). */
+void ax_batchnorm_backward (size_t rows, size_t c, const float *x, const float *y, const float *gamma, const float *mean,
+                            const float *rstd, bool relu, const float *dy, float *dx, float *dgamma, float *dbeta, float *dresidual);
+
+/* ---- rows ---------------------------------------------------------------------------------------------------------------- */
+
+/* y = (x - mean) * rstd * gamma + beta per row of [rows,d]; mean and rstd [rows] may be NULL when no backward follows. */
+void ax_layernorm_forward (size_t rows, size_t d, const float *x, const float *gamma, const float *beta, float eps, float *y, float *mean,
+                           float *rstd);
+void ax_layernorm_backward (size_t rows, size_t d, const float *x, const float *gamma, const float *mean, const float *rstd,
+                            const float *dy, float *dx, float *dgamma, float *dbeta);
+
+/* softmax over the last dimension, in place allowed; backward: dx += y * (dy - sum(dy*y)). */
+void ax_softmax_forward (size_t rows, size_t d, const float *x, float *y);
+void ax_softmax_backward (size_t rows, size_t d, const float *y, const float *dy, float *dx);
+
+/* y = x / max(|x|, eps) per row; norm[rows] may be NULL. */
+void ax_l2norm_forward (size_t rows, size_t d, const float *x, float eps, float *y, float *norm);
+void ax_l2norm_backward (size_t rows, size_t d, const float *y, const float *norm, float eps, const float *dy, float *dx);
+
+/* Multi-head attention core: for each of `batch` sequences and `heads` heads of `hd` columns:
+ *   out = softmax(scale * q k^T) v,  q[batch, tq, heads*hd] with row stride ldq (elements), k and v [batch, tk, ...] with ldk, ldv, out with ldo.
+ * probs [batch, heads, tq, tk] is written if not NULL (needed for backward). */
+typedef struct {
+  size_t batch, heads, tq, tk, hd, ldq, ldk, ldv, ldo;
+  float scale;
+} AxAttentionShape;
+void ax_attention_forward (const AxAttentionShape *s, const float *q, const float *k, const float *v, float *probs, float *out);
+/* dq, dk, dv have the strides of q, k, v and are added to. */
+void ax_attention_backward (const AxAttentionShape *s, const float *q, const float *k, const float *v, const float *probs,
+                            const float *dout, float *dq, float *dk, float *dv);
+
+/* ---- elements ------------------------------------------------------------------------------------------------------------ */
+
+void ax_add (size_t n, const float *a, const float *b, float *y);                        /* y = a + b, any may alias */
+void ax_axpy (size_t n, float alpha, const float *x, float *y);                          /* y += alpha x */
+void ax_scale (size_t n, float alpha, float *x);                                         /* x *= alpha */
+void ax_add_rows (size_t rows, size_t d, const float *x, const float *row, float *y);    /* y[r,:] = x[r,:] + row[:] */
+void ax_activation_forward (AxActivation act, size_t n, const float *x, float *y);
+/* dx += dy * act'(.). ReLU looks at y > 0 (x may be NULL); the GELUs look at x (y may be NULL). */
+void ax_activation_backward (AxActivation act, size_t n, const float *x, const float *y, const float *dy, float *dx);
+/* y = x * keep / (1-p); keep is decided by a counter-based generator from (seed, element), so backward repeats it: call it on dy. p in [0,1). */
+void ax_dropout (size_t n, float p, uint64_t seed, const float *x, float *y);
+void ax_sigmoid (size_t n, const float *x, float *y);
+
+double ax_sum_squares (size_t n, const float *x);                                        /* in double, fixed order */
+/* db[d] += sum over rows of dy[rows,d] */
+void ax_column_sums (size_t rows, size_t d, const float *dy, float *db);
+
+/* One AdamW step on n parameters (PyTorch's order of operations): w *= 1 - lr*decay; m, v moments; t counts from 1. grad_scale multiplies g
+ * first (gradient clipping). */
+typedef struct { float lr, beta1, beta2, eps, decay, grad_scale; int64_t t; } AxAdamW;
+void ax_adamw (const AxAdamW *p, size_t n, float *w, const float *g, float *m, float *v);
+
+/* ---- storage types ------------------------------------------------------------------------------------------------------- */
+
+void ax_f16_to_f32 (size_t n, const uint16_t *x, float *y);
+void ax_f32_to_f16 (size_t n, const float *x, uint16_t *y);      /* nearest even; overflow to infinity */
+void ax_bf16_to_f32 (size_t n, const uint16_t *x, float *y);
+void ax_f32_to_bf16 (size_t n, const float *x, uint16_t *y);     /* nearest even; NaN stays NaN */
+
+#ifdef __cplusplus
+}
+#endif
