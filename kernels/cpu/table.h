@@ -1,0 +1,56 @@
+/* table.h: the kernels that exist once per instruction set. Private to kernels/.
+ *
+ * Each entry works on one piece, in the calling thread; the files of kernels/cpu cut the work, call the entries through ax_table() and add partial
+ * sums. The entries are written once (ops_*.h) on the small vector type of vec.h and compiled three times: table_scalar.c, table_avx2.c,
+ * table_avx512.c. Sums over many rows are kept in double. */
+#pragma once
+#include "kernels/kernels.h"
+
+typedef struct {
+  AxIsa isa;
+  /* elements */
+  void (*add) (size_t n, const float *a, const float *b, float *y);
+  void (*axpy) (size_t n, float alpha, const float *x, float *y);
+  void (*scale) (size_t n, float alpha, float *x);
+  void (*add_rows) (size_t rows, size_t d, const float *x, const float *row, float *y);
+  void (*act_forward) (AxActivation act, size_t n, const float *x, float *y);
+  void (*act_backward) (AxActivation act, size_t n, const float *x, const float *y, const float *dy, float *dx);
+  /* y[r, 0..d) = act(y + bias), rows ldy apart; bias may be NULL; pre (same stride) receives the value before act if not NULL */
+  void (*bias_act) (size_t rows, size_t d, size_t ldy, const float *bias, AxActivation act, float *pre, float *y);
+  void (*dropout) (size_t n, float p, uint64_t seed, uint64_t first, const float *x, float *y);
+  void (*sigmoid) (size_t n, const float *x, float *y);
+  double (*sum_squares) (size_t n, const float *x);
+  void (*column_sums) (size_t rows, size_t d, const float *x, double *sum); /* sum[d] is added to */
+  void (*adamw) (size_t n, float decay_factor, float grad_scale, float beta1, float beta2, float step, float rsqrt_c2, float eps, float *w,
+                 const float *g, float *m, float *v);
+  /* rows; partial sums of parameter gradients go to doubles that are added to */
+  void (*layernorm_forward) (size_t rows, size_t d, const float *x, const float *gamma, const float *beta, float eps, float *y,
+                             float *mean, float *rstd);
+  void (*layernorm_backward) (size_t rows, size_t d, const float *x, const float *gamma, const float *mean, const float *rstd,
+                              const float *dy, float *dx, double *dgamma, double *dbeta);
+  void (*softmax_forward) (size_t rows, size_t d, float scale, const float *x, float *y);
+  /* dx = (or += if accumulate) scale * y * (dy - sum(dy*y)) */
+  void (*softmax_backward) (size_t rows, size_t d, float scale, const float *y, const float *dy, float *dx, bool accumulate);
+  void (*l2norm_forward) (size_t rows, size_t d, const float *x, float eps, float *y, float *norm);
+  void (*l2norm_backward) (size_t rows, size_t d, const float *y, const float *norm, float eps, const float *dy, float *dx);
+  /* batch normalisation */
+  void (*batchnorm_sums) (size_t rows, size_t c, const float *x, double *sum, double *squares);
+  void (*batchnorm_apply) (size_t rows, size_t c, const float *x, const float *scale, const float *shift, const float *residual, bool relu,
+                           float *y);
+  void (*batchnorm_grad_sums) (size_t rows, size_t c, const float *x, const float *y, const float *mean, const float *rstd, bool relu,
+                               const float *dy, double *sum_dy, double *sum_dy_xhat);
+  /* dx += a[c] * dy + b[c] * x + d[c] with dy masked by y > 0 if relu; dresidual += masked dy */
+  void (*batchnorm_grad_apply) (size_t rows, size_t c, const float *x, const float *y, bool relu, const float *dy, const float *a,
+                                const float *b, const float *d, float *dx, float *dresidual);
+  /* max pooling: output rows [begin, end) of the n*oh rows; input rows [begin, end) of the n*h rows */
+  void (*maxpool_forward) (const AxConvShape *s, size_t begin, size_t end, const float *x, float *y, uint8_t *index);
+  void (*maxpool_backward) (const AxConvShape *s, size_t begin, size_t end, const float *dy, const uint8_t *index, float *dx);
+  /* storage types */
+  void (*f16_to_f32) (size_t n, const uint16_t *x, float *y);
+  void (*f32_to_f16) (size_t n, const float *x, uint16_t *y);
+  void (*bf16_to_f32) (size_t n, const uint16_t *x, float *y);
+  void (*f32_to_bf16) (size_t n, const float *x, uint16_t *y);
+} AxKernelTable;
+
+extern const AxKernelTable ax_table_scalar, ax_table_avx2, ax_table_avx512;
+const AxKernelTable *ax_table (void); /* the one in use */
