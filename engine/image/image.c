@@ -1,5 +1,7 @@
 #include "engine/image/image-private.h"
 
+#include "engine/image/dicom.h"
+
 
 #include <string.h>
 
@@ -127,7 +129,8 @@ AxImage *ax_image_load_bytes(GBytes *bytes, const char *name, GCancellable *canc
     image = ax_png_read(data, size, cancellable, &reason);
   } else if (ax_jpeg_recognise(data, size)) {
     image = ax_jpeg_read(data, size, cancellable, &reason);
-  } else if (0) {
+  } else if (ax_dicom_recognise(data, size)) {
+    image = ax_dicom_read(data, size, cancellable, &reason);
   } else {
     const char *what = foreign_format(data, size);
     if (what)
