@@ -47,6 +47,6 @@ ax_conv_pad_after (int in, int out, int k, const AxConvShape *s)
 
 void ax_conv_plain_forward (const AxConv *conv, const float *x, const float *residual, float *y);
 void ax_conv_plain_backward_data (const AxConv *conv, const float *dy, float *dx, bool accumulate);
-/* Unfolds images and multiplies; serves small numbers of input channels, the scalar table and whatever oneDNN refuses. */
+/* Unfolds images and multiplies; serves the scalar table and whatever oneDNN refuses. */
 void ax_conv_unfold_backward_weights (const AxConv *conv, const float *x, const float *dy, float *dw);
 void ax_conv_weights_clear (AxConv *conv);

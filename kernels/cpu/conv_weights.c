@@ -1,7 +1,9 @@
 /* conv_weights.c: the weight gradient of a convolution.
  *
  * oneDNN's own split of this sum depends on the number of threads. Here the minibatch is cut into a fixed number of groups of images; each group's
- * gradient is one single-threaded primitive, and the groups are added in order. */
+ * gradient is one single-threaded primitive, and the groups are added in order. The 7x7 stem with its one input channel goes the same way: at
+ * 256x256, batch 16, two cores it took 24 ms (AVX-512) and 17 ms (AVX2) against 51 ms for unfolding and multiplying, which serves only where oneDNN has
+ * no primitive. */
 #include "kernels/cpu/conv.h"
 
 typedef struct {
@@ -69,7 +71,7 @@ ax_conv_backward_weights (AxConv *conv, const float *x, const float *dy, float *
   const AxConvShape *s = &conv->s;
   if (db)
     ax_column_sums ((size_t) s->n * (size_t) conv->oh * (size_t) conv->ow, (size_t) s->oc, dy, db);
-  if (conv->scalar || s->ic < 4 || !prepare (conv)) {
+  if (conv->scalar || !prepare (conv)) {
     ax_conv_unfold_backward_weights (conv, x, dy, dw);
     return;
   }
