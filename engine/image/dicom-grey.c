@@ -39,6 +39,11 @@ static void fill_model_table(const AxDicomFrame *f, const guint8 *occurs, guint1
   g_autofree double *value = g_new(double, n);
   double y_min = f->is_signed ? -(double)(n / 2) : 0, y_max = y_min + n - 1;
   if (f->modality.entries == 0) y_min = f->slope * y_min + f->intercept, y_max = f->slope * y_max + f->intercept;
+  /* pydicom turns the picture over when the slope falls; a window shows larger modality values brighter whatever the slope is. */
+  if (y_min > y_max) {
+    double swap = y_min;
+    y_min = y_max, y_max = swap;
+  }
   double y_range = y_max - y_min, low = INFINITY, high = -INFINITY;
   for (guint raw = 0; raw < n; raw++) {
     double v = modality_value(f, raw);

@@ -121,10 +121,13 @@ bool is_lateral(DcmItem &dataset) {
   if (view == "LL" || view == "RL" || view == "LAT" || view == "LATERAL") return true;
   DcmItem *code = nullptr;
   if (dataset.findAndGetSequenceItem(DCM_ViewCodeSequence, code, 0).good() && code) {
-    static const char *const lateral[] = {"399067008", "R-10236", "399173006", "R-10232", "399198007", "R-10228"};
+    // SNOMED CT: lateral, left lateral, right lateral projection. Older code schemes are known by their meaning.
+    static const char *const lateral[] = {"399067008", "399173006", "399198007"};
     std::string value = text(*code, DCM_CodeValue);
     for (const char *known : lateral)
       if (value == known) return true;
+    g_autofree char *meaning = g_ascii_strdown(text(*code, DCM_CodeMeaning).c_str(), -1);
+    if (strstr(meaning, "lateral") && !strstr(meaning, "decubitus")) return true;
   }
   return !row.empty() && (row[0] == 'A' || row[0] == 'P');
 }

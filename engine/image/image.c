@@ -2,7 +2,6 @@
 
 #include "engine/image/dicom.h"
 
-
 #include <string.h>
 
 G_DEFINE_FINAL_TYPE(AxImage, ax_image, G_TYPE_OBJECT)
