@@ -10,6 +10,7 @@
 #include <dcmtk/dcmjpls/djdecode.h>
 
 #include <cmath>
+#include <cstdarg>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -30,8 +31,12 @@ E_TransferSyntax transfer_syntax(const AxDicomScan &scan) {
   return DcmXfer(scan.uid).getXfer();
 }
 
-template <typename... Args> bool refuse(GError **error, AxImageError code, const char *format, Args... args) {
-  g_set_error(error, AX_IMAGE_ERROR, code, format, args...);
+G_GNUC_PRINTF(3, 4) bool refuse(GError **error, AxImageError code, const char *format, ...) {
+  if (error == nullptr) return false;
+  va_list arguments;
+  va_start(arguments, format);
+  *error = g_error_new_valist(AX_IMAGE_ERROR, code, format, arguments);
+  va_end(arguments);
   return false;
 }
 

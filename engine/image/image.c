@@ -138,7 +138,11 @@ AxImage *ax_image_load_bytes(GBytes *bytes, const char *name, GCancellable *canc
       g_set_error(&reason, AX_IMAGE_ERROR, AX_IMAGE_ERROR_NOT_AN_IMAGE, "This is not a PNG, JPEG or DICOM file; choose a radiograph in one of these forms");
   }
   if (image == NULL) {
-    g_propagate_prefixed_error(error, reason, "%s: ", name);
+    /* Texts of the file and its name may be in any encoding; a message is shown, so it must be UTF-8. */
+    g_autofree char *message = g_strconcat(name, ": ", reason->message, NULL);
+    g_autofree char *valid = g_utf8_make_valid(message, -1);
+    g_set_error_literal(error, reason->domain, reason->code, valid);
+    g_error_free(reason);
     return NULL;
   }
   g_free(image->name);
