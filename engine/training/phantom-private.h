@@ -100,6 +100,7 @@ void phantom_plane_extent(const AxPhantomCanvas *c, const guint8 *mask, AxBox *b
 enum { PHANTOM_RIGHT, PHANTOM_LEFT };
 
 typedef struct {
+  guint64 seed;
   double apex[2], dome[2], base[2], lateral[2], medial[2]; /* per side */
   double heart_x1, heart_x2, heart_y1, heart_y2;
   double mid_base, mid_top;   /* midline at the diaphragm and at the top */

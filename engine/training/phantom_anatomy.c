@@ -67,24 +67,24 @@ double phantom_spine(const AxPhantomAnatomy *a, double y) {
 
 double phantom_medial(const AxPhantomAnatomy *a, int side, double y) {
   double t = (y - a->A) / a->H, w = a->H;
-  double g = (y - a->knob_y) / (0.085 * w), p = (t - 0.50) / 0.085;
+  double g = (y - a->knob_y) / (0.085 * w), p = (t - 0.50) / 0.085, wob = 3.2 * phantom_noise(a->seed + 71 + side, y, 0, 46) + 1.3 * phantom_noise(a->seed + 73 + side, y, 0, 17);
   if (side == PHANTOM_RIGHT) {
-    double x = a->medial[0] - 0.042 * w * CLAMP((t - 0.12) / 0.5, 0, 1.2);
+    double v = (t - 0.27) / 0.13, x = a->medial[0] - 0.042 * w * CLAMP((t - 0.12) / 0.5, 0, 1.2) - 0.016 * w * exp(-v * v) + wob;
     return t > 0.42 ? smooth_min(x, heart_edge(a, 0, y) , 26) : x;
   }
-  double x = a->medial[1] + 0.045 * w * CLAMP((t - 0.14) / 0.3, 0, 1) + 0.050 * w * exp(-g * g) + 0.022 * w * exp(-p * p);
+  double x = a->medial[1] + 0.045 * w * CLAMP((t - 0.14) / 0.3, 0, 1) + 0.050 * w * exp(-g * g) + 0.022 * w * exp(-p * p) + wob;
   return y > a->heart_y1 - 10 ? -smooth_min(-x, -heart_edge(a, 1, y), 26) : x;
 }
 
 double phantom_dome(const AxPhantomAnatomy *a, int side, double x) {
   double u = (x - a->lateral[side]) / (a->medial[side] - a->lateral[side]);
-  double top = side == PHANTOM_RIGHT ? 0.60 : 0.52;
+  double top = side == PHANTOM_RIGHT ? 0.60 : 0.52, wob = 2.5 * phantom_noise(a->seed + 75 + side, x, 0, 60);
   if (u < top) {
     double q = MAX(0, (top - u) / top);
-    return a->dome[side] + (a->base[side] - a->dome[side]) * pow(q, 2.2);
+    return a->dome[side] + wob * (1 - q) + (a->base[side] - a->dome[side]) * (0.6 * pow(q, 2.2) + 0.4 * (1 - sqrt(MAX(0, 1 - q * q))));
   }
   double q = (u - top) / (1 - top);
-  return a->dome[side] + 0.075 * a->H * q * q;
+  return a->dome[side] + wob + 0.075 * a->H * q * q;
 }
 
 static void lung_path(AxPhantomAnatomy *a, int s) {
@@ -134,7 +134,7 @@ static void lung_path(AxPhantomAnatomy *a, int s) {
 static void clavicle_path(AxPhantomAnatomy *a, int s) {
   static const double fx[7] = {0, 0.1, 0.28, 0.48, 0.68, 0.85, 1}, fy[7] = {1, 0.87, 0.64, 0.42, 0.2, 0.05, 0.0};
   int dir = s == PHANTOM_RIGHT ? -1 : 1;
-  double r = 0.026 * a->H + 1.0, inner = s == PHANTOM_RIGHT ? a->medial[0] - 6 : a->medial[1], outer = s == PHANTOM_RIGHT ? a->lateral[0] - 85 : a->lateral[1] + 83;
+  double r = 0.0225 * a->H + 1.0, inner = s == PHANTOM_RIGHT ? a->medial[0] - 6 : a->medial[1], outer = s == PHANTOM_RIGHT ? a->lateral[0] - 85 : a->lateral[1] + 83;
   inner += a->cage_shift - dir * -r * 1.25;
   AxPhantomPoint q[7];
   double y1 = a->clavicle_y1[s] + r, y2 = a->clavicle_y2[s] - 1.25 * r;
@@ -150,6 +150,7 @@ static void clavicle_path(AxPhantomAnatomy *a, int s) {
 
 void phantom_anatomy_compute(AxPhantomAnatomy *a, const AxPhantomParams *p) {
   memset(a, 0, sizeof *a);
+  a->seed = p->seed;
   AxPhantomRandom r = phantom_random_stream(p->seed, 1);
   double z[N_LANDMARKS], v[N_LANDMARKS];
   for (int i = 0; i < N_LANDMARKS; i++) {

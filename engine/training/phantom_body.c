@@ -25,7 +25,7 @@ void phantom_draw_body(AxPhantomScene *s) {
   int n = s->c->size;
   AxPhantomRandom r = phantom_random_stream(p->seed, 2);
   float hab = (float)p->habitus, k = (float)(a->H / 564);
-  float wall = 62 + 30 * hab + 12 * (float)phantom_random_normal(&r) * 0.5f;
+  float wall = 84 + 32 * hab + 12 * (float)phantom_random_normal(&r) * 0.5f;
   wall = MAX(wall, 40) * k;
   float cx0 = (float)(a->lateral[0] + a->lateral[1]) / 2, half0 = (float)(a->lateral[1] - a->lateral[0]) / 2 + wall;
   float trunk = 20.5f + 3.0f * hab, shoulder_y = (float)(a->clavicle_y1[0] + a->clavicle_y1[1]) / 2 - (22 + 16 * hab) * k;
@@ -43,13 +43,13 @@ void phantom_draw_body(AxPhantomScene *s) {
       float x = (float)bx, y = (float)by, t = (y - apex) / height;
       /* trunk: a rounded slab, thinner towards the shoulders; waist a little narrower than the chest */
       float half = half0 * (t < 0.2f ? 1.0f : t > 1.05f ? 1 + 0.10f * hab * (t - 1.05f) - 0.05f * (1 - hab) * (t - 1.05f) : 1.0f);
-      float u = fabsf(x - cx0) / half, depth = trunk * (0.62f + 0.38f * CLAMP((t + 0.15f) / 0.8f, 0, 1)) * (1 + 0.08f * CLAMP((t - 0.9f) / 0.5f, 0, 1));
+      float u = fabsf(x - cx0) / half, depth = trunk * (0.76f + 0.24f * CLAMP((t + 0.10f) / 0.7f, 0, 1)) * (1 + 0.22f * CLAMP((t - 0.9f) / 0.5f, 0, 1));
       float body = u < 1 ? depth * sqrtf(1 - u * u * u) : 0;
       /* shoulders slope from the neck; the trapezius is thin at its upper edge */
       float dx = fabsf(x - mid), out = CLAMP((dx - neck * 0.9f) / (330 * k), 0, 1);
       float ridge = shoulder_y - 128 * k * (1 - out) * (1 - out), over = CLAMP((out - 0.55f) / 0.45f, 0, 1);
       ridge += 34 * k * over * over;
-      float top = rim(y - ridge, 240 * k);
+      float top = rim(y - ridge, 190 * k);
       float shoulders = MIN(body, 30) * (0.10f * (y > ridge) + 0.90f * top);
       /* arms */
       float ay = y - (shoulder_y + 70 * k), acx = half0 + (0.2f + 0.05f * hab) * arm_r + spread * MAX(ay, 0), ad = (fabsf(x - cx0) - acx) / arm_r;
@@ -57,10 +57,10 @@ void phantom_draw_body(AxPhantomScene *s) {
       float deltoid = 0;
       {
         float ex = (fabsf(x - cx0) - half0 * 0.93f) / (150 * k), ey = (y - (shoulder_y + 190 * k)) / (210 * k), e = ex * ex + ey * ey;
-        deltoid = e < 1 ? 11.5f * sqrtf(1 - e) : 0;
+        deltoid = e < 1 ? 14.5f * sqrtf(1 - e) : 0;
       }
       /* neck */
-      float nu = dx / neck, nk = nu < 1 ? 11.5f * sqrtf(1 - nu * nu * nu) * CLAMP((apex + 0.25f * height - y) / (0.3f * height), 0, 1) : 0;
+      float nu = dx / neck, nk = nu < 1 ? 12.5f * sqrtf(1 - nu * nu * nu) * CLAMP((apex + 0.25f * height - y) / (0.3f * height), 0, 1) : 0;
       float v = smooth_max(shoulders, nk, 1.5f);
       v = smooth_max(v, smooth_max(arm, deltoid, 2), 2.5f);
       if (v < 1.0f) /* smooth_max() leaves a floor where there is nothing */
@@ -102,12 +102,12 @@ void phantom_draw_body(AxPhantomScene *s) {
     double h = w * phantom_random_range(&r, 0.45, 0.75);
     for (int j = 0; j < 48; j++) {
       double t = 2 * G_PI * j / 48, c = cos(t), q = sin(t), wob = 1 + 0.10 * phantom_noise(ns + 40 + i, 300 + 60 * c, 300 + 60 * q, 40);
-      phantom_path_add(&path, x + w * k * c * wob, y0 + h * k * (1 + (q > 0 ? 0.55 * q : q) * wob), 0, 0);
+      phantom_path_add(&path, x + w * k * c * wob, y0 + h * k * (1 + (q > 0 ? 0.22 * q : q * (0.8 + 0.3 * c)) * wob), 0, 0);
     }
     plane = phantom_plane_new(s->c);
     phantom_canvas_fill(s->c, plane, &path, 1);
     phantom_canvas_blur(s->c, plane, i == 0 ? 3.5 : 5);
-    float depth = i == 0 ? 0.20f : 0.10f;
+    float depth = i == 0 ? 0.17f : 0.09f;
     for (gsize j = 0; j < (gsize)n * n; j++)
       s->tau[j] *= 1 - depth * plane[j];
     g_free(plane);
@@ -118,7 +118,7 @@ void phantom_draw_lungs(AxPhantomScene *s) {
   const AxPhantomAnatomy *a = s->a;
   int n = s->c->size;
   gsize count = (gsize)n * n;
-  float k = (float)(a->H / 564), deepest = 2.05f * (1 + 0.10f * (float)s->p->inspiration);
+  float k = (float)(a->H / 564), deepest = 1.85f * (1 + 0.10f * (float)s->p->inspiration);
   g_autofree float *cage = phantom_plane_new(s->c), *wide = phantom_plane_new(s->c), *heart = phantom_plane_new(s->c), *below = phantom_plane_new(s->c);
   for (int side = 0; side < 2; side++) {
     phantom_canvas_fill(s->c, cage, &a->volume[side], 1);
@@ -130,7 +130,7 @@ void phantom_draw_lungs(AxPhantomScene *s) {
   }
   memcpy(wide, cage, count * sizeof(float));
   memcpy(heart, below, count * sizeof(float));
-  phantom_canvas_blur(s->c, wide, 46 * k);
+  phantom_canvas_blur(s->c, wide, 56 * k);
   phantom_canvas_blur(s->c, cage, 2.0);
   phantom_canvas_blur(s->c, heart, 26 * k);
   for (int y = 0; y < n; y++)
@@ -138,7 +138,7 @@ void phantom_draw_lungs(AxPhantomScene *s) {
       gsize i = (gsize)y * n + x;
       if (cage[i] < 1e-4f)
         continue;
-      float c = CLAMP((wide[i] - 0.38f) / 0.60f, 0.0f, 1.0f), chord = cage[i] * (0.22f + 0.78f * sqrtf(c * (2 - c)));
+      float c = CLAMP((wide[i] - 0.42f) / 0.58f, 0.0f, 1.0f), chord = cage[i] * (0.20f + 0.80f * sqrtf(c * (2 - c)));
       float v = MIN(1, below[i]);
       /* outside the visible outline the lung goes on behind the heart and the dome, and thins out with depth */
       float h = CLAMP(heart[i] * 2, 0.0f, 1.0f), behind = 0.52f * h + 0.10f;

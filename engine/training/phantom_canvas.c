@@ -169,7 +169,7 @@ static inline float profile_value(AxPhantomProfile profile, float v, float soft)
     return v < 1 ? sqrtf(1 - v * v) : 0;
   case PHANTOM_PROFILE_BONE: {
     float d = (v - 0.86f) / 0.13f;
-    return edge * (0.62f + 0.16f * sqrtf(MAX(0, 1 - v * v)) + 0.42f * expf(-d * d));
+    return edge * (0.60f + 0.14f * sqrtf(MAX(0, 1 - v * v)) + 0.44f * expf(-d * d));
   }
   case PHANTOM_PROFILE_TUBE: {
     float d = (v - 0.75f) / 0.2f;
@@ -211,6 +211,8 @@ void phantom_canvas_stroke(const AxPhantomCanvas *c, float *plane, const AxPhant
       gsize o = (gsize)(y - by0) * bw - bx0;
       for (int x = x0; x < x1; x++) {
         float px = (float)(x + 0.5 - xa), t = (px * (float)dx + py * (float)dy) * il2;
+        if (profile == PHANTOM_PROFILE_BONE && ((i == 0 && t < 0) || (i + 2 == q->n && t > 1)))
+          continue; /* bones end flat, so that two halves can be joined */
         t = CLAMP(t, 0.0f, 1.0f);
         float ex = px - t * (float)dx, ey = py - t * (float)dy, r = (float)(ra + (rb - ra) * t), d2 = ex * ex + ey * ey;
         if (d2 >= r * r)

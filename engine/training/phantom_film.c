@@ -5,7 +5,7 @@
  * mid lung 108, upper mediastinum 165, heart 184, upper abdomen 200, p99 230. */
 static float response(float t, float contrast) {
   static const float tau[] = {-1, 0.0f, 0.35f, 0.8f, 1.2f, 1.6f, 2.0f, 2.4f, 2.8f, 3.2f, 3.6f, 4.2f, 6.0f};
-  static const float grey[] = {2, 4, 12, 34, 62, 92, 119, 143, 164, 183, 200, 219, 246};
+  static const float grey[] = {2, 4, 12, 34, 62, 92, 119, 143, 164, 186, 207, 228, 248};
   t = 2.3f + (t - 2.3f) * contrast;
   int i = 0;
   while (i < (int)G_N_ELEMENTS(tau) - 2 && t > tau[i + 1])
@@ -62,7 +62,7 @@ void phantom_film(AxPhantomScene *s, float *display) {
   int n = s->c->size;
   gsize count = (gsize)n * n;
   AxPhantomRandom r = phantom_random_stream(p->seed, 30);
-  double contrast = phantom_random_range(&r, 0.93, 1.09), bright = phantom_random_range(&r, -10, 10), gamma_noise = 0.011 * p->noise * phantom_random_range(&r, 0.7, 1.3);
+  double contrast = phantom_random_range(&r, 0.93, 1.09), bright = phantom_random_range(&r, -10, 10), gamma_noise = 0.016 * p->noise * phantom_random_range(&r, 0.7, 1.3);
   g_autofree float *expo = phantom_plane_new(s->c), *scatter = phantom_plane_new(s->c), *marker = phantom_plane_new(s->c);
   for (gsize i = 0; i < count; i++) {
     float soft = MAX(0, s->tau[i] - MIN(s->air[i], 0.86f * s->tau[i])) + MAX(-0.2f, s->vessels[i]) * MIN(1, s->tau[i] * 2);
@@ -73,7 +73,7 @@ void phantom_film(AxPhantomScene *s, float *display) {
   float grid = p->view == AX_PHANTOM_AP ? 0.13f : 0.085f;
   AxPhantomRandom q = phantom_random_stream(p->seed, 31);
   for (gsize i = 0; i < count; i++) {
-    float primary = expo[i] * expf(-s->metal[i]), t = primary + grid * scatter[i] * (0.4f + 0.6f * expf(-s->metal[i])) + 0.0045f;
+    float primary = expo[i] * expf(-s->metal[i]), t = primary + grid * scatter[i] * (0.4f + 0.6f * expf(-s->metal[i])) + 0.010f;
     /* quantum noise: relative to the square root of the exposure; four uniform numbers out of one draw */
     if (p->noise > 0) {
       guint64 z = phantom_random_next(&q);
@@ -96,7 +96,7 @@ void phantom_film(AxPhantomScene *s, float *display) {
   for (int y = 0; y < n; y++)
     for (int x = 0; x < n; x++) {
       gsize i = (gsize)y * n + x;
-      float t = expo[i] + 0.32f * (expo[i] - fine[i]) - 0.16f * (scatter[i] - 2.4f);
+      float t = expo[i] + 0.32f * (expo[i] - fine[i]) - 0.10f * (scatter[i] - 2.4f);
       float v = response(t, (float)contrast) + (float)bright * MIN(1, MAX(0, t));
       float m = MIN(1, marker[i]);
       v += (244 - v) * 0.93f * m;

@@ -10,20 +10,20 @@ typedef struct {
   int budget;
 } Grower;
 
-#define MU_BLOOD 0.030 /* attenuation of one unit of the 1024 frame (about 0.4 mm) of blood in air, seen at the film's contrast */
+#define MU_BLOOD 0.044 /* attenuation of one unit of the 1024 frame (about 0.4 mm) of blood in air, seen at the film's contrast */
 
 static void grow(Grower *g, double x, double y, double angle, double radius, double length, int depth) {
   AxPhantomScene *s = g->s;
   const AxPhantomAnatomy *a = s->a;
-  if (radius < 0.42 || depth > 9 || g->budget-- <= 0)
+  if (radius < 0.5 || depth > 9 || g->budget-- <= 0)
     return;
   int steps = MAX(3, (int)(length / 7));
   AxPhantomPath path = {0};
-  double bend = phantom_random_normal(g->r) * 0.045, r0 = radius, end = radius * phantom_random_range(g->r, 0.74, 0.84);
+  double bend = phantom_random_normal(g->r) * 0.045, r0 = radius, end = radius * phantom_random_range(g->r, 0.78, 0.88);
   for (int i = 0; i <= steps; i++) {
     double f = (double)i / steps, r = r0 + (end - r0) * f;
     /* tissue in the beam grows with the radius; the profile is the chord */
-    phantom_path_add(&path, x, y, r, 2 * r * MU_BLOOD * MIN(1, 0.55 + 2.2 / (r + 3)));
+    phantom_path_add(&path, x, y, r, 2 * r * MU_BLOOD * 0.80 / (1 + 0.10 * r));
     if (i < steps) {
       angle += bend + phantom_random_normal(g->r) * 0.05;
       x += cos(angle) * length / steps;
@@ -63,21 +63,31 @@ void phantom_draw_vessels(AxPhantomScene *s) {
     static const struct {
       double dx, dy, angle, radius, length;
     } stems[] = {
-      {4, 18, 1.22, 11.0, 74}, {10, 44, 0.98, 8.2, 66}, {6, -22, -1.12, 7.2, 66}, {14, -10, -0.72, 6.0, 66}, {18, 4, -0.12, 5.6, 64},
-      {18, 22, 0.42, 6.2, 66}, {8, 62, 1.38, 6.0, 60},  {14, 30, 0.72, 5.6, 70}, {0, -40, -1.42, 4.8, 58}, {18, -4, -0.40, 4.4, 66}, {10, 74, 1.05, 5.0, 60},
+      {4, 18, 1.22, 11.5, 80}, {10, 44, 0.98, 9.4, 76}, {6, -22, -1.12, 7.2, 66}, {14, -10, -0.72, 6.0, 66}, {18, 4, -0.12, 4.0, 64},
+      {18, 22, 0.42, 5.4, 70}, {8, 62, 1.38, 6.0, 60},  {14, 30, 0.72, 5.6, 70}, {0, -40, -1.42, 4.8, 58}, {18, -4, -0.40, 4.4, 66}, {10, 74, 1.05, 5.0, 60},
     };
     for (guint i = 0; i < G_N_ELEMENTS(stems); i++) {
       double angle = stems[i].angle + 0.10 * phantom_random_normal(&r), up = stems[i].angle < 0 ? 0.88 : 1.0;
-      g.budget = 130;
-      grow(&g, hx + dir * stems[i].dx * k, hy + stems[i].dy * k, dir > 0 ? angle : G_PI - angle, stems[i].radius * 0.80 * k * up * flow, stems[i].length * k * 0.86, 0);
+      g.budget = 190;
+      grow(&g, hx + dir * stems[i].dx * k, hy + stems[i].dy * k, dir > 0 ? angle : G_PI - angle, stems[i].radius * 0.92 * k * up * flow, stems[i].length * k * 0.86, 0);
     }
+    /* soft shadow of the main artery and veins */
+    float *soft = phantom_plane_new(s->c);
+    AxPhantomPath trunk = {0};
+    AxPhantomPoint way[4] = {{hx + dir * 2 * k, hy - 48 * k}, {hx + dir * 16 * k, hy - 12 * k}, {hx + dir * 22 * k, hy + 40 * k}, {hx + dir * 26 * k, hy + 100 * k}};
+    phantom_path_curve(&trunk, way, 4, 8, 26 * k, 15 * k, 0.50 * flow, 0.28 * flow);
+    phantom_canvas_stroke(s->c, soft, &trunk, PHANTOM_PROFILE_ROUND, keep);
+    phantom_canvas_blur(s->c, soft, 9 * k);
+    for (gsize i = 0; i < count; i++)
+      s->vessels[i] += soft[i];
+    g_free(soft);
     /* the hilum itself: overlapping vessels, a few seen end on, one bronchus as a ring */
     for (int i = 0; i < 16; i++) {
       double x = hx + dir * phantom_random_range(&r, -4, 42) * k, y = hy + phantom_random_range(&r, -55, 75) * k, rad = phantom_random_range(&r, 3.0, 6.5) * k, t = phantom_random_range(&r, -1.4, 1.4);
       AxPhantomPath path = {0};
       double len = i < 6 ? 0.5 : phantom_random_range(&r, 10, 34);
-      phantom_path_add(&path, x, y, rad, 2 * rad * MU_BLOOD * 0.75);
-      phantom_path_add(&path, x + dir * len * cos(t), y + len * sin(t), rad * 0.8, 2 * rad * MU_BLOOD * 0.75);
+      phantom_path_add(&path, x, y, rad, 2 * rad * MU_BLOOD * 0.5);
+      phantom_path_add(&path, x + dir * len * cos(t), y + len * sin(t), rad * 0.8, 2 * rad * MU_BLOOD * 0.5);
       phantom_canvas_stroke(s->c, s->vessels, &path, PHANTOM_PROFILE_ROUND, keep);
     }
     for (int i = 0; i < 3; i++) {
@@ -89,7 +99,7 @@ void phantom_draw_vessels(AxPhantomScene *s) {
     }
     /* fine twigs, all pointing away from the hilum, everywhere; some are seen end on as dots */
     AxBox lb = phantom_path_box(&a->lung[side]);
-    for (int i = 0; i < 620; i++) {
+    for (int i = 0; i < 780; i++) {
       double x = phantom_random_range(&r, lb.x1, lb.x2), y = phantom_random_range(&r, lb.y1, lb.y2);
       double angle = atan2(y - hy, x - hx) + 0.55 * phantom_random_normal(&r), len = phantom_random_range(&r, 12, 46) * k, dist = hypot(x - hx, y - hy) / (a->H * 0.6);
       double rad = (phantom_random_range(&r, 0.7, 1.7) + MAX(0, 0.9 - dist)) * k;
@@ -98,9 +108,9 @@ void phantom_draw_vessels(AxPhantomScene *s) {
       AxPhantomPath path = {0};
       if (phantom_random_unit(&r) < 0.12)
         len = 0.4, rad *= 1.35;
-      double bend = 0.12 * phantom_random_normal(&r);
+      double bend = 0.05 * phantom_random_normal(&r);
       for (int j = 0; j <= 4; j++) {
-        phantom_path_add(&path, x, y, rad * (1 - 0.12 * j), 2 * rad * MU_BLOOD * 0.62);
+        phantom_path_add(&path, x, y, rad * (1 - 0.12 * j), 2 * rad * MU_BLOOD * 0.42);
         x += cos(angle) * len / 4;
         y += sin(angle) * len / 4;
         angle += bend;
@@ -119,7 +129,7 @@ void phantom_draw_vessels(AxPhantomScene *s) {
       if (air < 0.05f)
         continue;
       double u = x / s->c->scale, v = y / s->c->scale;
-      double m = 0.050 * phantom_noise(seed, u, v, 34) + 0.034 * phantom_noise(seed + 1, u, v, 13) + 0.024 * phantom_noise(seed + 2, u, v, 5.5);
+      double m = 0.060 * phantom_noise(seed + 3, u, v, 80) + 0.060 * phantom_noise(seed, u, v, 34) + 0.046 * phantom_noise(seed + 1, u, v, 13) + 0.034 * phantom_noise(seed + 2, u, v, 5.5);
       s->vessels[i] += (float)m * MIN(1, air);
     }
 }
