@@ -305,6 +305,11 @@ void describe(DcmItem &dataset, const AxDicomScan &scan, const Shape &s, AxImage
 }
 
 AxImage *read_dataset(const AxDicomScan &scan, GCancellable *cancellable, AxDicomFrame *f, GError **error) {
+  // Without its dictionary DCMTK cannot tell the type of any element of an implicit data set.
+  if (scan.coding == AX_DICOM_IMPLICIT && !dcmDataDict.isDictionaryLoaded()) {
+    refuse(error, AX_IMAGE_ERROR_READ, "The DICOM dictionary is missing on this machine; install the package libdcmtk17 again or unset DCMDICTPATH");
+    return nullptr;
+  }
   DcmInputBufferStream stream;
   stream.setBuffer(scan.dataset, (offile_off_t)scan.dataset_size);
   stream.setEos();
