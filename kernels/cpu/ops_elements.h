@@ -250,3 +250,22 @@ op_adamw (size_t n, float decay_factor, float grad_scale, float beta1, float bet
     V_STORE (w + i, v_fma (minus_step, v_div (mi, denominator), v_mul (V_LOAD (w + i), keep)));
   }
 }
+
+static double
+op_fma_rounds (size_t rounds)
+{
+  enum { CHAINS = 12 }; /* latency 4 or 5 on two units needs 8 to 10 in flight */
+  vf acc[CHAINS], a = v_set (0.999f), b = v_set (0.001f);
+  for (int i = 0; i < CHAINS; i++)
+    acc[i] = v_set ((float) i);
+  for (size_t r = 0; r < rounds; r++)
+#pragma GCC unroll 12
+    for (int i = 0; i < CHAINS; i++)
+      acc[i] = v_fma (acc[i], a, b);
+  vf s = acc[0];
+  for (int i = 1; i < CHAINS; i++)
+    s = v_add (s, acc[i]);
+  volatile float keep = v_sum (s); /* the work must not be optimised away */
+  (void) keep;
+  return 2.0 * VN * CHAINS * (double) rounds;
+}

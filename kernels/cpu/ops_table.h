@@ -39,4 +39,5 @@ const AxKernelTable VEC_TABLE = {
   .f32_to_f16 = op_f32_to_f16,
   .bf16_to_f32 = op_bf16_to_f32,
   .f32_to_bf16 = op_f32_to_bf16,
+  .fma_rounds = op_fma_rounds,
 };

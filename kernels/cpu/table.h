@@ -50,6 +50,8 @@ typedef struct {
   void (*f32_to_f16) (size_t n, const float *x, uint16_t *y);
   void (*bf16_to_f32) (size_t n, const uint16_t *x, float *y);
   void (*f32_to_bf16) (size_t n, const float *x, uint16_t *y);
+  /* the benchmark's measure of the machine: `rounds` times 12 independent multiply-adds on whole vectors; returns the operations done */
+  double (*fma_rounds) (size_t rounds);
 } AxKernelTable;
 
 extern const AxKernelTable ax_table_scalar, ax_table_avx2, ax_table_avx512;
