@@ -1,0 +1,146 @@
+/* anatomix.h: what a program may know of the engine.
+ *
+ * The user interface and the command line include this header only (and engine/image/image.h, engine/image/box.h, which it includes): load an image, load a
+ * model, run requests on the model's thread, read results. It names no tensor and no weight. All objects are GObjects or
+ * reference-counted boxed types; all functions may be called from the main thread unless said otherwise.
+ */
+#pragma once
+#include "engine/image/box.h"
+#include "engine/image/image.h"
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define AX_N_ANATOMY 36
+
+/* Display names of the 36 anatomical structures in index order (spec section 3), e.g. 11 = "Left lung". */
+const char *ax_anatomy_name (guint index);
+/* Short English label for drawing, e.g. "L lung", "Carina". */
+const char *ax_anatomy_short_name (guint index);
+typedef enum { AX_GROUP_LUNGS, AX_GROUP_HEART, AX_GROUP_MEDIASTINUM, AX_GROUP_BONES, AX_GROUP_DIAPHRAGM, AX_N_GROUPS } AxAnatomyGroup;
+AxAnatomyGroup ax_anatomy_group (guint index);
+const char *ax_anatomy_group_name (AxAnatomyGroup group);
+/* The 12 left/right pairs of spec section 11; returns FALSE past the last. */
+#define AX_N_PAIRS 12
+void ax_anatomy_pair (guint pair, guint *left, guint *right);
+/* Index by display name, raw name or common synonym, without regard to case; -1 if unknown. */
+int ax_anatomy_find (const char *name);
+
+/* ---- errors -------------------------------------------------------------------------------------------------------------- */
+
+#define AX_ENGINE_ERROR (ax_engine_error_quark ())
+GQuark ax_engine_error_quark (void);
+typedef enum {
+  AX_ENGINE_ERROR_MODEL,         /* the model folder is missing, damaged or not usable; the message says which file and why */
+  AX_ENGINE_ERROR_REQUEST,       /* the request does not fit the model or the image */
+  AX_ENGINE_ERROR_DEVICE,
+  AX_ENGINE_ERROR_DATA,          /* training or evaluation data are inconsistent */
+} AxEngineError;
+
+/* ---- results ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  char *sentence;
+  double score;                  /* cosine similarity, -1..1 */
+} AxRetrieved;
+
+typedef struct {
+  guint index;
+  const char *name;
+  AxBox box;                     /* pixels of the original image */
+  AxBox box1024;                 /* the model's 1024 x 1024 frame */
+  guint n_retrieved;             /* best first; at least 1 when the model has a sentence database */
+  AxRetrieved *retrieved;
+} AxAnatomy;
+
+typedef struct {
+  const char *name;              /* one of the model's labels, e.g. "Pleural Effusion" */
+  double probability;            /* calibrated, 0..1 */
+} AxFinding;
+
+/* What the Anatomy Perception Module says of one image. Boxed, reference counted, never changes once made. */
+typedef struct {
+  AxAnatomy anatomy[AX_N_ANATOMY];
+  guint n_findings;
+  AxFinding *findings;
+  int width, height;             /* of the original image */
+  gboolean mirrored;             /* the pixels were mirrored before the model saw them (boxes are in the mirrored image's pixels) */
+  double ms_preprocess, ms_perceive, ms_retrieve, ms_total;
+  int ref_count;
+} AxPerception;
+
+#define AX_TYPE_PERCEPTION (ax_perception_get_type ())
+GType ax_perception_get_type (void);
+AxPerception *ax_perception_ref (AxPerception *p);
+void ax_perception_unref (AxPerception *p);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxPerception, ax_perception_unref)
+
+/* Left/right consistency between the answer on the image and the answer on its mirror image (spec section 11). */
+typedef struct {
+  guint left, right;             /* indices of the pair */
+  gboolean kept;                 /* on the mirrored pixels both boxes changed to the other image side, as the anatomy did */
+  double iou_left, iou_right;    /* IoU of each box with its mirrored answer, mirrored back */
+} AxFlipPair;
+
+typedef struct {
+  AxFlipPair pairs[AX_N_PAIRS];
+  guint n_kept;
+  double mean_iou;               /* over all 36 structures */
+  double iou[AX_N_ANATOMY];
+} AxFlipReport;
+
+void ax_flip_compare (const AxPerception *plain, const AxPerception *mirrored, AxFlipReport *report);
+
+/* ---- model --------------------------------------------------------------------------------------------------------------- */
+
+#define AX_TYPE_MODEL (ax_model_get_type ())
+G_DECLARE_FINAL_TYPE (AxModel, ax_model, AX, MODEL, GObject)
+
+/* Loads a model folder and verifies every file against its SHA-256. May take a second: call it from a thread or use a session. */
+AxModel *ax_model_load (const char *folder, GError **error);
+const char *ax_model_name (AxModel *model);
+const char *ax_model_sha256 (AxModel *model);              /* of model.json: names the model in results */
+const char *ax_model_folder (AxModel *model);
+int ax_model_input_size (AxModel *model);                  /* pixels, square */
+guint ax_model_n_labels (AxModel *model);
+const char *ax_model_label (AxModel *model, guint i);
+/* A short sentence on measured quality and the warning that it is not for clinical use; for title bars and reports. */
+const char *ax_model_caution (AxModel *model);
+/* The folder used when the user names none: $ANATOMIX_MODEL, the source tree's data/models/anatomix-mini, or the installed one. */
+char *ax_model_default_folder (void);
+
+/* ---- session: one worker thread that owns the device ---------------------------------------------------------------------- */
+
+#define AX_TYPE_SESSION (ax_session_get_type ())
+G_DECLARE_FINAL_TYPE (AxSession, ax_session, AX, SESSION, GObject)
+
+/* The thread starts at once and loads the model as its first work; requests queue behind it. */
+AxSession *ax_session_new (const char *model_folder);
+AxModel *ax_session_get_model (AxSession *session);        /* NULL until loaded. (transfer none) */
+GError *ax_session_get_error (AxSession *session);         /* why loading failed, or NULL. (transfer none) */
+
+/* fraction 0..1 and a short English stage name ("Preparing the image", "Finding structures", ...); called in the main context. */
+typedef void (*AxProgressFn) (double fraction, const char *stage, gpointer user_data);
+
+/* Perceives the image; with mirror the pixels are mirrored left-right before the model sees them. Work not started when the cancellable
+ * fires never starts; work under way stops at the next stage of the network. Results are kept with the image (a small cache), so a
+ * second call for the same image and mirror is immediate. */
+void ax_session_perceive_async (AxSession *session, AxImage *image, gboolean mirror, AxProgressFn progress, gpointer progress_data,
+                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+AxPerception *ax_session_perceive_finish (AxSession *session, GAsyncResult *result, GError **error);
+/* The same, blocking, for the command line (must not be called on a thread that runs a main loop which others wait for). */
+AxPerception *ax_session_perceive (AxSession *session, AxImage *image, gboolean mirror, GCancellable *cancellable, GError **error);
+
+/* ---- drawing and JSON shared by the window and the command line ------------------------------------------------------------ */
+
+/* The object of design.md's `perceive --json`; path may be NULL. Free with g_free. */
+char *ax_perception_to_json (const AxPerception *p, const char *path, AxModel *model, gboolean pretty);
+/* The object of `flip --json`. */
+char *ax_flip_to_json (const AxPerception *plain, const AxPerception *mirrored, const char *path, AxModel *model, gboolean pretty);
+/* Colour (0..1) of a structure, distinct for the colour-blind within and between groups. */
+void ax_anatomy_color (guint index, double rgb[3]);
+
+const char *ax_version (void);
+void ax_engine_set_threads (int n);                        /* < 1: physical cores */
+
+G_END_DECLS

@@ -1,0 +1,379 @@
+/* Arrays, parameters and the tape. See tensor.h. */
+#include "engine/model/tensor.h"
+#include "kernels/kernels.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  gpointer mem;
+  gsize    bytes;
+} Block;
+
+typedef struct {
+  AxBackward fn;
+  AxTensor  *out;
+  gpointer   payload;
+} Step;
+
+struct _AxTape {
+  gboolean   recording, training;
+  guint64    seed, draws;
+  GArray    *free_blocks;      /* Block, sorted by size */
+  GHashTable *used;            /* memory -> size */
+  GPtrArray *tensors;          /* AxTensor headers of this pass */
+  GPtrArray *payloads;
+  GArray    *steps;
+  gsize      bytes, peak;
+};
+
+AxTape *
+ax_tape_new (gboolean recording)
+{
+  AxTape *tape = g_new0 (AxTape, 1);
+  tape->recording = recording;
+  tape->free_blocks = g_array_new (FALSE, FALSE, sizeof (Block));
+  tape->used = g_hash_table_new (NULL, NULL);
+  tape->tensors = g_ptr_array_new_with_free_func (g_free);
+  tape->payloads = g_ptr_array_new_with_free_func (g_free);
+  tape->steps = g_array_new (FALSE, FALSE, sizeof (Step));
+  return tape;
+}
+
+static gpointer
+block_take (AxTape *tape, gsize bytes)
+{
+  bytes = (MAX (bytes, 64) + 4095) & ~(gsize) 4095;
+  /* Best fit; a block more than a quarter too large is left for a larger tensor, so that memory does not creep up. */
+  for (guint i = 0; i < tape->free_blocks->len; i++)
+    {
+      Block b = g_array_index (tape->free_blocks, Block, i);
+      if (b.bytes >= bytes)
+        {
+          if (b.bytes > bytes + bytes / 4 + 65536)
+            break;
+          g_array_remove_index (tape->free_blocks, i);
+          g_hash_table_insert (tape->used, b.mem, GSIZE_TO_POINTER (b.bytes));
+          return b.mem;
+        }
+    }
+  gpointer mem = aligned_alloc (4096, bytes);
+  if (mem == NULL)
+    g_error ("Out of memory: %" G_GSIZE_FORMAT " bytes for one activation", bytes);
+  g_hash_table_insert (tape->used, mem, GSIZE_TO_POINTER (bytes));
+  tape->bytes += bytes;
+  tape->peak = MAX (tape->peak, tape->bytes);
+  return mem;
+}
+
+static void
+block_insert (AxTape *tape, Block b)
+{
+  guint lo = 0, hi = tape->free_blocks->len;
+  while (lo < hi)
+    {
+      guint mid = (lo + hi) / 2;
+      if (g_array_index (tape->free_blocks, Block, mid).bytes < b.bytes)
+        lo = mid + 1;
+      else
+        hi = mid;
+    }
+  g_array_insert_val (tape->free_blocks, lo, b);
+}
+
+static void
+block_give (AxTape *tape, gpointer mem)
+{
+  gsize bytes = GPOINTER_TO_SIZE (g_hash_table_lookup (tape->used, mem));
+  if (bytes == 0)
+    return;                    /* a reshaped view, or given back already */
+  g_hash_table_remove (tape->used, mem);
+  block_insert (tape, (Block){ mem, bytes });
+}
+
+void
+ax_tape_reset (AxTape *tape)
+{
+  GHashTableIter it;
+  gpointer mem, bytes;
+  g_hash_table_iter_init (&it, tape->used);
+  while (g_hash_table_iter_next (&it, &mem, &bytes))
+    block_insert (tape, (Block){ mem, GPOINTER_TO_SIZE (bytes) });
+  g_hash_table_remove_all (tape->used);
+  g_ptr_array_set_size (tape->tensors, 0);
+  g_ptr_array_set_size (tape->payloads, 0);
+  g_array_set_size (tape->steps, 0);
+}
+
+void
+ax_tape_free (AxTape *tape)
+{
+  if (tape == NULL)
+    return;
+  ax_tape_reset (tape);
+  for (guint i = 0; i < tape->free_blocks->len; i++)
+    free (g_array_index (tape->free_blocks, Block, i).mem);
+  g_array_unref (tape->free_blocks);
+  g_hash_table_unref (tape->used);
+  g_ptr_array_unref (tape->tensors);
+  g_ptr_array_unref (tape->payloads);
+  g_array_unref (tape->steps);
+  g_free (tape);
+}
+
+gboolean ax_tape_recording (const AxTape *tape) { return tape->recording; }
+gboolean ax_tape_training (const AxTape *tape) { return tape->training; }
+gsize    ax_tape_peak_bytes (const AxTape *tape) { return tape->peak; }
+
+void
+ax_tape_set_training (AxTape *tape, gboolean training, guint64 seed)
+{
+  tape->training = training;
+  tape->seed = seed;
+  tape->draws = 0;
+}
+
+guint64
+ax_tape_next_seed (AxTape *tape)
+{
+  return tape->seed * 0x9E3779B97F4A7C15u + ++tape->draws;
+}
+
+AxTensor *
+ax_tensor_new (AxTape *tape, gboolean needs_grad, int ndim, const int *shape)
+{
+  AxTensor *t = g_new0 (AxTensor, 1);
+  t->ndim = ndim;
+  t->n = 1;
+  for (int i = 0; i < ndim; i++)
+    {
+      t->shape[i] = shape[i];
+      t->n *= (gsize) shape[i];
+    }
+  t->needs_grad = needs_grad && tape->recording;
+  t->data = block_take (tape, t->n * sizeof (float));
+  g_ptr_array_add (tape->tensors, t);
+  return t;
+}
+
+gpointer
+ax_tape_scratch (AxTape *tape, gsize bytes)
+{
+  return block_take (tape, bytes);
+}
+
+void
+ax_tape_give (AxTape *tape, gpointer scratch)
+{
+  if (scratch != NULL)
+    block_give (tape, scratch);
+}
+
+void
+ax_tensor_release (AxTape *tape, AxTensor *t)
+{
+  if (tape->recording || t == NULL)
+    return;
+  block_give (tape, t->data);
+  t->data = NULL;
+}
+
+AxTensor *
+ax_tensor_reshape (AxTape *tape, AxTensor *t, int ndim, const int *shape)
+{
+  gsize n = 1;
+  for (int i = 0; i < ndim; i++)
+    n *= (gsize) shape[i];
+  g_assert (n == t->n);
+  if (t->needs_grad)
+    ax_tensor_grad (tape, t);  /* both headers must point at one gradient */
+  AxTensor *r = g_new0 (AxTensor, 1);
+  *r = *t;
+  r->ndim = ndim;
+  for (int i = 0; i < ndim; i++)
+    r->shape[i] = shape[i];
+  g_ptr_array_add (tape->tensors, r);
+  return r;
+}
+
+float *
+ax_tensor_grad (AxTape *tape, AxTensor *t)
+{
+  if (t->grad == NULL)
+    {
+      t->grad = block_take (tape, t->n * sizeof (float));
+      memset (t->grad, 0, t->n * sizeof (float));
+    }
+  return t->grad;
+}
+
+void
+ax_tape_push (AxTape *tape, AxBackward fn, AxTensor *out, gconstpointer payload, gsize size)
+{
+  if (!tape->recording || !out->needs_grad)
+    return;
+  Step s = { fn, out, g_memdup2 (payload, size) };
+  g_ptr_array_add (tape->payloads, s.payload);
+  g_array_append_val (tape->steps, s);
+}
+
+void
+ax_tape_backward (AxTape *tape)
+{
+  for (guint i = tape->steps->len; i-- > 0;)
+    {
+      Step *s = &g_array_index (tape->steps, Step, i);
+      if (s->out->grad != NULL)
+        s->fn (tape, s->out, s->payload);
+      /* Steps before this one only read their own inputs and outputs, so this output is no longer needed. */
+      block_give (tape, s->out->grad);
+      block_give (tape, s->out->data);
+    }
+}
+
+/* ---- parameters --------------------------------------------------------------------------------------------------------- */
+
+static void
+parameter_free (gpointer data)
+{
+  AxParameter *p = data;
+  free (p->t.data);
+  free (p->t.grad);
+  free (p->m);
+  free (p->v);
+  g_free (p->name);
+  g_free (p);
+}
+
+AxParameters *
+ax_parameters_new (void)
+{
+  AxParameters *p = g_new0 (AxParameters, 1);
+  p->list = g_ptr_array_new_with_free_func (parameter_free);
+  p->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  p->generation = 1;
+  return p;
+}
+
+void
+ax_parameters_free (AxParameters *p)
+{
+  if (p == NULL)
+    return;
+  g_hash_table_unref (p->by_name);
+  g_ptr_array_unref (p->list);
+  g_free (p);
+}
+
+static float *
+zeros (gsize n)
+{
+  gsize bytes = (n * sizeof (float) + 63) & ~(gsize) 63;
+  float *mem = aligned_alloc (64, bytes);
+  if (mem == NULL)
+    g_error ("Out of memory: %" G_GSIZE_FORMAT " bytes for one parameter", bytes);
+  memset (mem, 0, bytes);
+  return mem;
+}
+
+AxParameter *
+ax_parameters_add (AxParameters *p, const char *name, gboolean trainable, int ndim, const int *shape)
+{
+  g_assert (g_hash_table_lookup (p->by_name, name) == NULL);
+  AxParameter *q = g_new0 (AxParameter, 1);
+  q->name = g_strdup (name);
+  q->trainable = trainable;
+  q->lr_scale = q->decay_scale = 1;
+  q->t.ndim = ndim;
+  q->t.n = 1;
+  for (int i = 0; i < ndim; i++)
+    {
+      q->t.shape[i] = shape[i];
+      q->t.n *= (gsize) shape[i];
+    }
+  q->t.data = zeros (q->t.n);
+  q->t.needs_grad = FALSE;
+  g_ptr_array_add (p->list, q);
+  g_hash_table_insert (p->by_name, q->name, q);
+  return q;
+}
+
+AxParameter *
+ax_parameters_get (AxParameters *p, const char *name)
+{
+  return g_hash_table_lookup (p->by_name, name);
+}
+
+void
+ax_parameters_prepare (AxParameters *p, gboolean moments)
+{
+  for (guint i = 0; i < p->list->len; i++)
+    {
+      AxParameter *q = p->list->pdata[i];
+      q->t.needs_grad = q->trainable;
+      if (!q->trainable)
+        continue;
+      if (q->t.grad == NULL)
+        q->t.grad = zeros (q->t.n);
+      if (moments && q->m == NULL)
+        {
+          q->m = zeros (q->t.n);
+          q->v = zeros (q->t.n);
+        }
+    }
+}
+
+void
+ax_parameters_zero_grad (AxParameters *p)
+{
+  for (guint i = 0; i < p->list->len; i++)
+    {
+      AxParameter *q = p->list->pdata[i];
+      if (q->t.grad != NULL)
+        memset (q->t.grad, 0, q->t.n * sizeof (float));
+    }
+}
+
+double
+ax_parameters_grad_norm (AxParameters *p)
+{
+  double sum = 0;
+  for (guint i = 0; i < p->list->len; i++)
+    {
+      AxParameter *q = p->list->pdata[i];
+      if (q->trainable && q->t.grad != NULL)
+        sum += ax_sum_squares (q->t.n, q->t.grad);
+    }
+  return sqrt (sum);
+}
+
+double
+ax_parameters_step (AxParameters *p, double lr, double decay, double max_norm, gint64 t)
+{
+  double norm = ax_parameters_grad_norm (p);
+  /* torch.nn.utils.clip_grad_norm_: the factor is max_norm / (norm + 1e-6), never above 1. */
+  double scale = max_norm > 0 ? MIN (1.0, max_norm / (norm + 1e-6)) : 1.0;
+  for (guint i = 0; i < p->list->len; i++)
+    {
+      AxParameter *q = p->list->pdata[i];
+      if (!q->trainable || q->t.grad == NULL)
+        continue;
+      AxAdamW a = { (float) (lr * q->lr_scale), 0.9f, 0.999f, 1e-8f, (float) (decay * q->decay_scale), (float) scale, t };
+      ax_adamw (&a, q->t.n, q->t.data, q->t.grad, q->m, q->v);
+    }
+  p->generation++;
+  return norm;
+}
+
+gsize
+ax_parameters_count (AxParameters *p, gboolean trainable_only)
+{
+  gsize n = 0;
+  for (guint i = 0; i < p->list->len; i++)
+    {
+      AxParameter *q = p->list->pdata[i];
+      if (q->trainable || !trainable_only)
+        n += q->t.n;
+    }
+  return n;
+}
