@@ -2,7 +2,11 @@
  *
  * Forward work is cut into strips of output rows of one image (contiguous in NHWC), each a single-threaded oneDNN primitive with its own top and bottom
  * padding; the first, the inner and the last strips of an image differ in shape, so there are at most four kinds of primitive. The data gradient is cut
- * by image. The cuts depend on the shape only. */
+ * by image. The cuts depend on the shape only.
+ *
+ * Measured on two Zen 4 cores, ResNet-18 at 512x512, batch 1: these strips 84 ms (215 GFLOP/s of a peak of 236), the bare primitives in layouts of
+ * oneDNN's own choice under OpenMP 136 ms while another process was running (its barriers wait for the thread that lost its core). The height of the
+ * strips hardly matters: on one core, 2 rows to whole images are within 6 % of each other. */
 #include "kernels/cpu/conv.h"
 
 #include <stdlib.h>
@@ -54,14 +58,11 @@ pack (const AxConv *conv, const AxPackedWeights *p)
   ax_primitive_run (&p->reorder, 2, args);
 }
 
-/* Makes a primitive, preferring a weight layout that is already packed. Returns the index of its weights, -1 if oneDNN has none. */
+/* Makes a primitive. Returns the index of its weights, which it shares with others that chose the same layout, or -1 if oneDNN has no such primitive. */
 static int
 make (AxConv *conv, AxPrimitive *p, const AxPieceShape *shape, dnnl_prop_kind_t prop, bool sum, bool relu)
 {
-  bool forward = prop == dnnl_forward_inference, made = false;
-  if (forward && conv->n_packed > 0)
-    made = ax_primitive_conv (p, shape, prop, true, sum, relu, NULL);
-  if (!made && !ax_primitive_conv (p, shape, prop, forward, sum, relu, NULL))
+  if (!ax_primitive_conv (p, shape, prop, prop == dnnl_forward_inference, sum, relu, NULL))
     return -1;
   return packed_for (conv, ax_primitive_md (p, DNNL_ARG_WEIGHTS));
 }

@@ -1,43 +1,70 @@
-/* ops_maxpool.h: max pooling, NHWC (contracts: table.h). The inner loops run over channels and are left to the compiler's vectoriser, which knows the
- * mixed float and byte selects. */
+/* ops_maxpool.h: max pooling, NHWC (contracts: table.h). The inner loops run over channels; those that mix floats and bytes are left to the
+ * compiler's vectoriser. */
+
+/* The taps of one window that lie inside the image: [y0, y1) x [x0, x1) of the input, and the window's own corner. */
+typedef struct {
+  int y0, y1, x0, x1, corner_y, corner_x;
+} PoolWindow;
+
+VI PoolWindow
+pool_window (const AxConvShape *s, int oy, int ox)
+{
+  PoolWindow w = { .corner_y = oy * s->stride - s->pad, .corner_x = ox * s->stride - s->pad };
+  w.y0 = w.corner_y < 0 ? 0 : w.corner_y;
+  w.x0 = w.corner_x < 0 ? 0 : w.corner_x;
+  w.y1 = w.corner_y + s->kh > s->h ? s->h : w.corner_y + s->kh;
+  w.x1 = w.corner_x + s->kw > s->w ? s->w : w.corner_x + s->kw;
+  return w;
+}
+
+/* Inference: the maximum of each group of channels stays in a register. */
+VI void
+pool_values (const AxConvShape *s, const PoolWindow *w, const float *image, float *out)
+{
+  const size_t c = (size_t) s->ic;
+  V_FOR (i, c) {
+    vf best = v_set (-INFINITY);
+    for (int iy = w->y0; iy < w->y1; iy++)
+      for (int ix = w->x0; ix < w->x1; ix++)
+        best = v_max_nan (best, V_LOAD (image + ((size_t) iy * (size_t) s->w + (size_t) ix) * c + i));
+    V_STORE (out + i, best);
+  }
+}
+
+/* Training: also the number of the winning tap, the first on ties. */
+VI void
+pool_values_and_taps (const AxConvShape *s, const PoolWindow *w, const float *image, float *restrict out, uint8_t *restrict won)
+{
+  const size_t c = (size_t) s->ic;
+  for (size_t i = 0; i < c; i++)
+    out[i] = -INFINITY;
+  memset (won, (w->y0 - w->corner_y) * s->kw + w->x0 - w->corner_x, c); /* a window of minus infinities belongs to its first real tap */
+  for (int iy = w->y0; iy < w->y1; iy++)
+    for (int ix = w->x0; ix < w->x1; ix++) {
+      const float *restrict in = image + ((size_t) iy * (size_t) s->w + (size_t) ix) * c;
+      const uint8_t tap = (uint8_t) ((iy - w->corner_y) * s->kw + ix - w->corner_x);
+      for (size_t i = 0; i < c; i++) {
+        const bool wins = (in[i] > out[i]) | (in[i] != in[i]);
+        out[i] = wins ? in[i] : out[i];
+        won[i] = wins ? tap : won[i];
+      }
+    }
+}
 
 static void
 op_maxpool_forward (const AxConvShape *s, size_t begin, size_t end, const float *x, float *y, uint8_t *index)
 {
-  const int oh = (s->h + 2 * s->pad - s->kh) / s->stride + 1, ow = (s->w + 2 * s->pad - s->kw) / s->stride + 1;
+  const size_t oh = (size_t) ((s->h + 2 * s->pad - s->kh) / s->stride + 1), ow = (size_t) ((s->w + 2 * s->pad - s->kw) / s->stride + 1);
   const size_t c = (size_t) s->ic;
   for (size_t row = begin; row < end; row++) {
-    const float *image = x + row / (size_t) oh * (size_t) s->h * (size_t) s->w * c;
-    const int y0 = (int) (row % (size_t) oh) * s->stride - s->pad;
-    for (int ox = 0; ox < ow; ox++) {
-      const int x0 = ox * s->stride - s->pad;
-      float *restrict out = y + (row * (size_t) ow + (size_t) ox) * c;
-      uint8_t *restrict won = index ? index + (row * (size_t) ow + (size_t) ox) * c : NULL;
-      for (size_t i = 0; i < c; i++)
-        out[i] = -INFINITY;
-      if (won)
-        memset (won, 0, c);
-      bool first = true;
-      for (int ky = 0; ky < s->kh; ky++)
-        for (int kx = 0; kx < s->kw; kx++) {
-          const int iy = y0 + ky, ix = x0 + kx;
-          if (iy < 0 || iy >= s->h || ix < 0 || ix >= s->w)
-            continue;
-          const float *restrict in = image + ((size_t) iy * (size_t) s->w + (size_t) ix) * c;
-          const uint8_t tap = (uint8_t) (ky * s->kw + kx);
-          if (won && first)
-            memset (won, tap, c); /* a window of minus infinities belongs to its first real tap */
-          first = false;
-          if (won)
-            for (size_t i = 0; i < c; i++) {
-              const bool wins = (in[i] > out[i]) | (in[i] != in[i]);
-              out[i] = wins ? in[i] : out[i];
-              won[i] = wins ? tap : won[i];
-            }
-          else
-            for (size_t i = 0; i < c; i++)
-              out[i] = ((in[i] > out[i]) | (in[i] != in[i])) ? in[i] : out[i];
-        }
+    const float *image = x + row / oh * (size_t) s->h * (size_t) s->w * c;
+    for (size_t ox = 0; ox < ow; ox++) {
+      const PoolWindow w = pool_window (s, (int) (row % oh), (int) ox);
+      const size_t at = (row * ow + ox) * c;
+      if (index)
+        pool_values_and_taps (s, &w, image, y + at, index + at);
+      else
+        pool_values (s, &w, image, y + at);
     }
   }
 }

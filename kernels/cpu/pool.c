@@ -20,6 +20,7 @@ typedef struct {
   _Atomic size_t next;      /* next piece to take */
   _Atomic int inside;       /* workers that may still touch the job */
   int helpers;              /* workers invited */
+  bool open;                /* workers may still join; under the lock */
 } Job;
 
 static struct {
@@ -86,8 +87,8 @@ worker_main (void *arg)
     while (atomic_load (&pool.generation) == seen)
       pthread_cond_wait (&pool.wake, &pool.lock);
     seen = atomic_load (&pool.generation);
-    /* Joining is decided under the lock: once the caller has closed the job (pieces = 0) nobody enters. */
-    bool join = index < pool.job.helpers && pool.job.pieces > 0;
+    /* Joining is decided under the lock: once the caller has closed the job nobody enters, and those inside see it unchanged. */
+    bool join = index < pool.job.helpers && pool.job.open;
     if (join)
       atomic_fetch_add (&pool.job.inside, 1);
     pthread_mutex_unlock (&pool.lock);
@@ -144,6 +145,7 @@ ax_parallel_for (size_t n, size_t grain, AxParallelFn fn, void *ctx)
   job->grain = grain;
   job->pieces = pieces;
   job->helpers = helpers;
+  job->open = true;
   atomic_store (&job->next, 0);
   atomic_fetch_add_explicit (&pool.generation, 1, memory_order_release);
   pthread_cond_broadcast (&pool.wake);
@@ -154,7 +156,7 @@ ax_parallel_for (size_t n, size_t grain, AxParallelFn fn, void *ctx)
   for (int i = 0; i < SPIN_ROUNDS && atomic_load (&job->inside) > 0; i++)
     pause_cpu ();
   pthread_mutex_lock (&pool.lock);
-  job->pieces = 0; /* closed: a worker that wakes late goes back to sleep */
+  job->open = false; /* closed: a worker that wakes late goes back to sleep */
   while (atomic_load (&job->inside) > 0)
     pthread_cond_wait (&pool.done, &pool.lock);
   pthread_mutex_unlock (&pool.lock);

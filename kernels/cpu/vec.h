@@ -27,6 +27,7 @@ VI vf v_div (vf a, vf b) { return a / b; }
 VI vf v_fma (vf a, vf b, vf c) { return a * b + c; }
 VI vf v_max (vf a, vf b) { return a > b ? a : b; } /* b if either is NaN, as the x86 instruction */
 VI vf v_min (vf a, vf b) { return a < b ? a : b; }
+VI vf v_max_nan (vf a, vf b) { return a > b || a != a ? a : b; } /* a NaN in either stays */
 VI vf v_sqrt (vf a) { return sqrtf (a); }
 VI vf v_round (vf a) { return rintf (a); }
 VI vf v_keep_gt (vf a, vf t, vf value) { return a > t ? value : 0; }
@@ -63,6 +64,7 @@ VI vf v_div (vf a, vf b) { return _mm256_div_ps (a, b); }
 VI vf v_fma (vf a, vf b, vf c) { return _mm256_fmadd_ps (a, b, c); }
 VI vf v_max (vf a, vf b) { return _mm256_max_ps (a, b); }
 VI vf v_min (vf a, vf b) { return _mm256_min_ps (a, b); }
+VI vf v_max_nan (vf a, vf b) { return _mm256_blendv_ps (_mm256_max_ps (a, b), a, _mm256_cmp_ps (a, a, _CMP_UNORD_Q)); }
 VI vf v_sqrt (vf a) { return _mm256_sqrt_ps (a); }
 VI vf v_round (vf a) { return _mm256_round_ps (a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VI vf v_keep_gt (vf a, vf t, vf value) { return _mm256_and_ps (_mm256_cmp_ps (a, t, _CMP_GT_OQ), value); }
@@ -117,6 +119,7 @@ VI vf v_div (vf a, vf b) { return _mm512_div_ps (a, b); }
 VI vf v_fma (vf a, vf b, vf c) { return _mm512_fmadd_ps (a, b, c); }
 VI vf v_max (vf a, vf b) { return _mm512_max_ps (a, b); }
 VI vf v_min (vf a, vf b) { return _mm512_min_ps (a, b); }
+VI vf v_max_nan (vf a, vf b) { return _mm512_mask_mov_ps (_mm512_max_ps (a, b), _mm512_cmp_ps_mask (a, a, _CMP_UNORD_Q), a); }
 VI vf v_sqrt (vf a) { return _mm512_sqrt_ps (a); }
 VI vf v_round (vf a) { return _mm512_roundscale_ps (a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VI vf v_keep_gt (vf a, vf t, vf value) { return _mm512_maskz_mov_ps (_mm512_cmp_ps_mask (a, t, _CMP_GT_OQ), value); }
