@@ -57,6 +57,7 @@ double phantom_lateral(const AxPhantomAnatomy *a, int side, double y) {
 
 static double heart_edge(const AxPhantomAnatomy *a, int side, double y) {
   double t = (y - a->heart_y1) / (a->heart_y2 - a->heart_y1);
+  t = MIN(t, side == PHANTOM_RIGHT ? 0.56 : 0.76); /* below its widest place the heart rests on the diaphragm, and fat fills the angle */
   return a->heart_x1 + (a->heart_x2 - a->heart_x1) * table_at(side == PHANTOM_RIGHT ? heart_right_table : heart_left_table, 17, t);
 }
 

@@ -128,6 +128,11 @@ void phantom_draw_lungs(AxPhantomScene *s) {
     for (gsize i = 0; i < count; i++)
       below[i] += s->lungs[side][i];
   }
+  /* blood in the heart: thickest in its middle; the edge itself is drawn by the lungs */
+  phantom_canvas_fill(s->c, heart, &a->heart, 0.34);
+  phantom_canvas_blur(s->c, heart, 24 * k);
+  for (gsize i = 0; i < count; i++)
+    s->tau[i] += heart[i] * MIN(1, s->tau[i]);
   memcpy(wide, cage, count * sizeof(float));
   memcpy(heart, below, count * sizeof(float));
   phantom_canvas_blur(s->c, wide, 56 * k);

@@ -16,7 +16,7 @@ static void draw_ribs(AxPhantomScene *s) {
       double x0 = phantom_spine(a, y0) + dir * 26 * k;
       double width = rib == 1 ? 128 * k : fabs(phantom_lateral(a, side, MAX(y_side, a->apex[side] - 6)) - x0) + 8 * k;
       if (rib == 2)
-        width = MIN(width, 235 * k);
+        width = MIN(width, 262 * k);
       if (rib == 1)
         width = MIN(width, fabs(phantom_lateral(a, side, a->apex[side] + 0.05 * a->H) - x0));
       double end = rib == 12 ? 0.30 : rib == 11 ? 0.42 : rib >= 8 ? 0.66 : rib == 1 ? 0.90 : 0.77 - 0.008 * rib;
@@ -100,8 +100,13 @@ static void draw_spine(AxPhantomScene *s) {
     phantom_path_add(&column, phantom_spine(a, a->A - 260 * k + 34 * k * i) - (31 + 0.55 * i) * k, a->A - 260 * k + 34 * k * i, 0, 0);
   for (int i = 40; i >= 0; i--)
     phantom_path_add(&column, phantom_spine(a, a->A - 260 * k + 34 * k * i) + (31 + 0.55 * i) * k, a->A - 260 * k + 34 * k * i, 0, 0);
-  phantom_canvas_fill(s->c, plane, &column, 0.30);
+  float *wide = phantom_plane_new(s->c);
+  phantom_canvas_fill(s->c, wide, &column, 0.30);
+  phantom_canvas_blur(s->c, wide, 5 * k);
   phantom_canvas_blur(s->c, plane, 2.2);
+  for (gsize i = 0; i < count; i++)
+    plane[i] += wide[i];
+  g_free(wide);
   for (gsize i = 0; i < count; i++)
     s->tau[i] += plane[i];
 }

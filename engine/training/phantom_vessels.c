@@ -19,7 +19,7 @@ static void grow(Grower *g, double x, double y, double angle, double radius, dou
     return;
   int steps = MAX(3, (int)(length / 7));
   AxPhantomPath path = {0};
-  double bend = phantom_random_normal(g->r) * 0.045, r0 = radius, end = radius * phantom_random_range(g->r, 0.78, 0.88);
+  double bend = phantom_random_normal(g->r) * 0.045, r0 = radius, end = radius * phantom_random_range(g->r, 0.80, 0.90);
   for (int i = 0; i <= steps; i++) {
     double f = (double)i / steps, r = r0 + (end - r0) * f;
     /* tissue in the beam grows with the radius; the profile is the chord */
@@ -65,10 +65,11 @@ void phantom_draw_vessels(AxPhantomScene *s) {
     } stems[] = {
       {4, 18, 1.22, 11.5, 80}, {10, 44, 0.98, 9.4, 76}, {6, -22, -1.12, 7.2, 66}, {14, -10, -0.72, 6.0, 66}, {18, 4, -0.12, 4.0, 64},
       {18, 22, 0.42, 5.4, 70}, {8, 62, 1.38, 6.0, 60},  {14, 30, 0.72, 5.6, 70}, {0, -40, -1.42, 4.8, 58}, {18, -4, -0.40, 4.4, 66}, {10, 74, 1.05, 5.0, 60},
+      {6, 86, 1.30, 4.6, 62}, {2, 100, 1.50, 4.2, 58}, {12, 60, 0.86, 4.2, 74}, {14, 14, 0.22, 3.6, 72}, {4, -34, -0.92, 3.8, 66}, {2, -52, -1.25, 3.6, 60}, {8, 110, 1.18, 3.8, 62}, {16, 40, 0.56, 3.6, 78},
     };
     for (guint i = 0; i < G_N_ELEMENTS(stems); i++) {
       double angle = stems[i].angle + 0.10 * phantom_random_normal(&r), up = stems[i].angle < 0 ? 0.88 : 1.0;
-      g.budget = 190;
+      g.budget = 150;
       grow(&g, hx + dir * stems[i].dx * k, hy + stems[i].dy * k, dir > 0 ? angle : G_PI - angle, stems[i].radius * 0.92 * k * up * flow, stems[i].length * k * 0.86, 0);
     }
     /* soft shadow of the main artery and veins */
@@ -110,7 +111,7 @@ void phantom_draw_vessels(AxPhantomScene *s) {
         len = 0.4, rad *= 1.35;
       double bend = 0.05 * phantom_random_normal(&r);
       for (int j = 0; j <= 4; j++) {
-        phantom_path_add(&path, x, y, rad * (1 - 0.12 * j), 2 * rad * MU_BLOOD * 0.42);
+        phantom_path_add(&path, x, y, rad * (1 - 0.12 * j), 2 * rad * MU_BLOOD * 0.46);
         x += cos(angle) * len / 4;
         y += sin(angle) * len / 4;
         angle += bend;
