@@ -15,42 +15,42 @@ typedef struct {
 } Structure;
 
 static const Structure structures[AX_N_ANATOMY] = {
-  { "Abdominal cavity", NULL, "abdomen", "Abdomen", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
-  { "Aortic arch structure", NULL, "aortic arch", "Aortic arch", AX_GROUP_MEDIASTINUM, 0xf0e442 },
-  { "Apical zone of left lung", NULL, "left apical zone", "L apex", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Apical zone of right lung", NULL, "right apical zone", "R apex", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Cardiac shadow viewed radiologically or Heart", "Cardiac shadow viewed radiologically;;Heart", "cardiac silhouette", "Heart", AX_GROUP_HEART, 0xd55e00 },
-  { "Descending aorta", NULL, "descending aorta", "Desc. aorta", AX_GROUP_MEDIASTINUM, 0xf0e442 },
-  { "Hilar Area of the Left Lung", NULL, "left hilar structures", "L hilum", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Hilar Area of the Right Lung", NULL, "right hilar structures", "R hilum", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Left clavicle", NULL, "left clavicle", "L clavicle", AX_GROUP_BONES, 0xe0e0e0 },
-  { "Left hemidiaphragm", NULL, "left hemidiaphragm", "L diaphragm", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
-  { "Left lower lung zone", NULL, "left lower lung zone", "L lower zone", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Left lung", NULL, "left lung", "L lung", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Left mid lung zone", NULL, "left mid lung zone", "L mid zone", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Left upper lung zone", NULL, "left upper lung zone", "L upper zone", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Mediastinum", NULL, "mediastinum", "Mediastinum", AX_GROUP_MEDIASTINUM, 0xf0e442 },
-  { "Right atrial structure", NULL, "right atrium", "R atrium", AX_GROUP_HEART, 0xd55e00 },
-  { "Right border of heart viewed radiologically", NULL, "right cardiac silhouette", "R heart border", AX_GROUP_HEART, 0xd55e00 },
-  { "Right clavicle", NULL, "right clavicle", "R clavicle", AX_GROUP_BONES, 0xe0e0e0 },
-  { "Right hemidiaphragm", NULL, "right hemidiaphragm", "R diaphragm", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
-  { "Right lower lung zone", NULL, "right lower lung zone", "R lower zone", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Right lung", NULL, "right lung", "R lung", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Right mid lung zone", NULL, "right mid lung zone", "R mid zone", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Right upper lung zone", NULL, "right upper lung zone", "R upper zone", AX_GROUP_LUNGS, 0x56b4e9 },
-  { "Structure of carina", NULL, "carina", "Carina", AX_GROUP_MEDIASTINUM, 0xf0e442 },
-  { "Structure of left margin of heart", NULL, "left cardiac silhouette", "L heart border", AX_GROUP_HEART, 0xd55e00 },
-  { "Structure of left upper quadrant of abdomen", NULL, "left upper abdomen", "L upper abdomen", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
-  { "Structure of right upper quadrant of abdomen", NULL, "right upper abdomen", "R upper abdomen", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
-  { "Superior mediastinum", NULL, "upper mediastinum", "Sup. mediastinum", AX_GROUP_MEDIASTINUM, 0xf0e442 },
-  { "Superior vena cava structure", NULL, "svc", "SVC", AX_GROUP_MEDIASTINUM, 0xf0e442 },
-  { "Trachea and Main Bronchus", "Trachea&&Main Bronchus", "trachea", "Trachea", AX_GROUP_MEDIASTINUM, 0xf0e442 },
-  { "Vertebral column", NULL, "spine", "Spine", AX_GROUP_BONES, 0xe0e0e0 },
-  { "cavoatrial", NULL, "cavoatrial junction", "Cavoatrial", AX_GROUP_HEART, 0xd55e00 },
-  { "left cardiophrenic sulcus", NULL, "left cardiophrenic angle", "L cardiophrenic", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
-  { "Left costodiaphragmatic recess", "left costophrenic sulcus;;Left costodiaphragmatic recess", "left costophrenic angle", "L costophrenic", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
-  { "right cardiophrenic sulcus", NULL, "right cardiophrenic angle", "R cardiophrenic", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
-  { "Right costodiaphragmatic recess", "right costophrenic sulcus;;Right costodiaphragmatic recess", "right costophrenic angle", "R costophrenic", AX_GROUP_DIAPHRAGM, 0xcc79a7 },
+  { "Abdominal cavity", NULL, "abdomen", "Abdomen", AX_GROUP_DIAPHRAGM, 0xff53a9 },
+  { "Aortic arch structure", NULL, "aortic arch", "Aortic arch", AX_GROUP_MEDIASTINUM, 0xfeff8a },
+  { "Apical zone of left lung", NULL, "left apical zone", "L apex", AX_GROUP_LUNGS, 0x009d9d },
+  { "Apical zone of right lung", NULL, "right apical zone", "R apex", AX_GROUP_LUNGS, 0x8ad8ff },
+  { "Cardiac shadow viewed radiologically or Heart", "Cardiac shadow viewed radiologically;;Heart", "cardiac silhouette", "Heart", AX_GROUP_HEART, 0xdea478 },
+  { "Descending aorta", NULL, "descending aorta", "Desc. aorta", AX_GROUP_MEDIASTINUM, 0xefb94e },
+  { "Hilar Area of the Left Lung", NULL, "left hilar structures", "L hilum", AX_GROUP_LUNGS, 0x8aecff },
+  { "Hilar Area of the Right Lung", NULL, "right hilar structures", "R hilum", AX_GROUP_LUNGS, 0x8aa7ff },
+  { "Left clavicle", NULL, "left clavicle", "L clavicle", AX_GROUP_BONES, 0xbdbdae },
+  { "Left hemidiaphragm", NULL, "left hemidiaphragm", "L diaphragm", AX_GROUP_DIAPHRAGM, 0xbc37ff },
+  { "Left lower lung zone", NULL, "left lower lung zone", "L lower zone", AX_GROUP_LUNGS, 0x008c81 },
+  { "Left lung", NULL, "left lung", "L lung", AX_GROUP_LUNGS, 0x8a94ff },
+  { "Left mid lung zone", NULL, "left mid lung zone", "L mid zone", AX_GROUP_LUNGS, 0x90d8de },
+  { "Left upper lung zone", NULL, "left upper lung zone", "L upper zone", AX_GROUP_LUNGS, 0x6ec3ff },
+  { "Mediastinum", NULL, "mediastinum", "Mediastinum", AX_GROUP_MEDIASTINUM, 0xce9300 },
+  { "Right atrial structure", NULL, "right atrium", "R atrium", AX_GROUP_HEART, 0xffc18a },
+  { "Right border of heart viewed radiologically", NULL, "right cardiac silhouette", "R heart border", AX_GROUP_HEART, 0xce856f },
+  { "Right clavicle", NULL, "right clavicle", "R clavicle", AX_GROUP_BONES, 0xffffeb },
+  { "Right hemidiaphragm", NULL, "right hemidiaphragm", "R diaphragm", AX_GROUP_DIAPHRAGM, 0xaa86ce },
+  { "Right lower lung zone", NULL, "right lower lung zone", "R lower zone", AX_GROUP_LUNGS, 0x8affff },
+  { "Right lung", NULL, "right lung", "R lung", AX_GROUP_LUNGS, 0x90c4de },
+  { "Right mid lung zone", NULL, "right mid lung zone", "R mid zone", AX_GROUP_LUNGS, 0x6080de },
+  { "Right upper lung zone", NULL, "right upper lung zone", "R upper zone", AX_GROUP_LUNGS, 0x67afbd },
+  { "Structure of carina", NULL, "carina", "Carina", AX_GROUP_MEDIASTINUM, 0xad7300 },
+  { "Structure of left margin of heart", NULL, "left cardiac silhouette", "L heart border", AX_GROUP_HEART, 0x9d5c33 },
+  { "Structure of left upper quadrant of abdomen", NULL, "left upper abdomen", "L upper abdomen", AX_GROUP_DIAPHRAGM, 0x97559d },
+  { "Structure of right upper quadrant of abdomen", NULL, "right upper abdomen", "R upper abdomen", AX_GROUP_DIAPHRAGM, 0xde18ce },
+  { "Superior mediastinum", NULL, "upper mediastinum", "Sup. mediastinum", AX_GROUP_MEDIASTINUM, 0xefb600 },
+  { "Superior vena cava structure", NULL, "svc", "SVC", AX_GROUP_MEDIASTINUM, 0xfdff00 },
+  { "Trachea and Main Bronchus", "Trachea&&Main Bronchus", "trachea", "Trachea", AX_GROUP_MEDIASTINUM, 0xffe753 },
+  { "Vertebral column", NULL, "spine", "Spine", AX_GROUP_BONES, 0xdedecc },
+  { "cavoatrial", NULL, "cavoatrial junction", "Cavoatrial", AX_GROUP_HEART, 0xbd8452 },
+  { "left cardiophrenic sulcus", NULL, "left cardiophrenic angle", "L cardiophrenic", AX_GROUP_DIAPHRAGM, 0x9d4bad },
+  { "Left costodiaphragmatic recess", "left costophrenic sulcus;;Left costodiaphragmatic recess", "left costophrenic angle", "L costophrenic", AX_GROUP_DIAPHRAGM, 0xaa00ff },
+  { "right cardiophrenic sulcus", NULL, "right cardiophrenic angle", "R cardiophrenic", AX_GROUP_DIAPHRAGM, 0xff1c8d },
+  { "Right costodiaphragmatic recess", "right costophrenic sulcus;;Right costodiaphragmatic recess", "right costophrenic angle", "R costophrenic", AX_GROUP_DIAPHRAGM, 0xde006f },
 };
 
 /* Other words for a structure, folded as fold_name() folds them. "@" stands for "left" or "right"; the indices are those of the left and of the right
@@ -192,6 +192,10 @@ ax_anatomy_find (const char *name)
   return -1;
 }
 
+/* One range of hues a group (lungs blue, heart orange, mediastinum yellow, bones near white, diaphragm and abdomen violet), all light enough to stand out on
+ * a radiograph. Within those ranges the 36 colours were spread so that the smallest CIELAB distance between two of them, as seen with normal sight, with
+ * protanopia and with deuteranopia (Machado et al. 2009), is as large as a coordinate search finds: 8.8 within a group, 13.8 between groups, where about
+ * 2.3 is just noticeable. The test of this file measures both. */
 void
 ax_anatomy_color (guint index, double rgb[3])
 {
