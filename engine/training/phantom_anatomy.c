@@ -57,7 +57,7 @@ double phantom_lateral(const AxPhantomAnatomy *a, int side, double y) {
 
 static double heart_edge(const AxPhantomAnatomy *a, int side, double y) {
   double t = (y - a->heart_y1) / (a->heart_y2 - a->heart_y1);
-  t = MIN(t, side == PHANTOM_RIGHT ? 0.56 : 0.76); /* below its widest place the heart rests on the diaphragm, and fat fills the angle */
+  t = MIN(t, side == PHANTOM_RIGHT ? 0.58 : 0.74); /* below its widest place the heart rests on the diaphragm, and fat fills the angle */
   return a->heart_x1 + (a->heart_x2 - a->heart_x1) * table_at(side == PHANTOM_RIGHT ? heart_right_table : heart_left_table, 17, t);
 }
 
@@ -79,13 +79,13 @@ double phantom_medial(const AxPhantomAnatomy *a, int side, double y) {
 
 double phantom_dome(const AxPhantomAnatomy *a, int side, double x) {
   double u = (x - a->lateral[side]) / (a->medial[side] - a->lateral[side]);
-  double top = side == PHANTOM_RIGHT ? 0.60 : 0.52, wob = 2.5 * phantom_noise(a->seed + 75 + side, x, 0, 60);
+  double top = side == PHANTOM_RIGHT ? 0.53 : 0.48, wob = 2.5 * phantom_noise(a->seed + 75 + side, x, 0, 60);
   if (u < top) {
-    double q = MAX(0, (top - u) / top);
-    return a->dome[side] + wob * (1 - q) + (a->base[side] - a->dome[side]) * (0.6 * pow(q, 2.2) + 0.4 * (1 - sqrt(MAX(0, 1 - q * q))));
+    double q = CLAMP((top - u) / (top - 0.03), 0, 1); /* the costophrenic angle has a width */
+    return a->dome[side] + wob * (1 - q) + (a->base[side] - a->dome[side]) * (0.72 * pow(q, 2.2) + 0.28 * (1 - sqrt(MAX(0, 1 - q * q))));
   }
   double q = (u - top) / (1 - top);
-  return a->dome[side] + wob + 0.075 * a->H * q * q;
+  return a->dome[side] + wob + 0.13 * a->H * q * q;
 }
 
 static void lung_path(AxPhantomAnatomy *a, int s) {
@@ -108,18 +108,18 @@ static void lung_path(AxPhantomAnatomy *a, int s) {
   }
   *v = *p;
   /* diaphragm, from lateral to medial, until it meets the heart */
-  double y_end = c;
+  double y_end = c, flare = 0.028 * a->H; /* fat fills the angle between heart and diaphragm */
   for (int i = 1; i <= 60; i++) {
     double x = L + W * i / 60.0, y = phantom_dome(a, s, x);
-    if (dir * (x - phantom_medial(a, s, y)) > 0 && i > 20)
+    if (dir * (x - phantom_medial(a, s, y)) > -flare && i > 20)
       break;
     phantom_path_add(p, x, y, 0, 0);
     y_end = y;
   }
   double y_top = ap + 0.075 * h;
   for (int i = 0; i <= 50; i++) {
-    double y = y_end + (y_top - y_end) * i / 50.0;
-    phantom_path_add(p, phantom_medial(a, s, y), y, 0, 0);
+    double y = y_end + (y_top - y_end) * i / 50.0, near = MAX(0, 1 - (y_end - y) / (0.08 * a->H));
+    phantom_path_add(p, phantom_medial(a, s, y) - dir * flare * near * near, y, 0, 0);
   }
   /* the whole lung: also behind the heart and in the recess behind the diaphragm */
   double yb = a->D + 0.27 * a->H;

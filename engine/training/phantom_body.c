@@ -43,6 +43,9 @@ void phantom_draw_body(AxPhantomScene *s) {
       float x = (float)bx, y = (float)by, t = (y - apex) / height;
       /* trunk: a rounded slab, thinner towards the shoulders; waist a little narrower than the chest */
       float half = half0 * (t < 0.2f ? 1.0f : t > 1.05f ? 1 + 0.10f * hab * (t - 1.05f) - 0.05f * (1 - hab) * (t - 1.05f) : 1.0f);
+      /* broad back muscles below the armpit, a waist, and nobody's sides are straight */
+      float low = CLAMP(t - 0.42f, -0.5f, 0.75f);
+      half *= 1.02f - 0.07f * low * low + 0.022f * (float)phantom_noise(ns + (x < cx0 ? 11 : 12), 0, y, 230) + 0.006f * (float)phantom_noise(ns + (x < cx0 ? 13 : 14), 0, y, 70);
       float u = fabsf(x - cx0) / half, depth = trunk * (0.76f + 0.24f * CLAMP((t + 0.10f) / 0.7f, 0, 1)) * (1 + 0.22f * CLAMP((t - 0.9f) / 0.5f, 0, 1));
       float body = u < 1 ? depth * sqrtf(1 - u * u * u) : 0;
       /* shoulders slope from the neck; the trapezius is thin at its upper edge */
@@ -77,20 +80,29 @@ void phantom_draw_body(AxPhantomScene *s) {
 
   /* breasts: a rounded pad with a visible lower border; pectoral fold in men */
   float *plane = phantom_plane_new(s->c);
+  float pad_y = (float)(a->A + 0.72 * a->H), pad_r = (150 + 35 * hab) * k;
   for (int side = 0; side < 2; side++) {
     double dir = side == PHANTOM_RIGHT ? -1 : 1, breast = p->sex == AX_PHANTOM_FEMALE ? 1 : 0.55;
-    double bx = cx0 + dir * (half0 * 0.56), by = a->A + a->H * (0.70 + 0.05 * phantom_random_unit(&r) + (breast < 1 ? -0.12 : 0.02)), br = (150 + 35 * hab) * k * (breast < 1 ? 1.05 : 1);
+    double bx = cx0 + dir * (half0 * 0.56), by = pad_y + a->H * (0.05 * phantom_random_unit(&r) + (breast < 1 ? -0.14 : 0.0)), br = pad_r * (breast < 1 ? 1.05 : 1);
     AxPhantomPath path = {0};
     for (int i = 0; i < 60; i++) {
       double t = 2 * G_PI * i / 60, c = cos(t), q = sin(t);
       phantom_path_add(&path, bx + br * (c + 0.10 * dir * q), by + br * q * (q > 0 ? 0.82 : 1.5), 0, 0);
     }
-    phantom_canvas_fill(s->c, plane, &path, breast < 1 ? 0.10 + 0.05 * hab : 0.34 + 0.14 * hab);
+    phantom_canvas_fill(s->c, plane, &path, breast < 1 ? 0.10 + 0.05 * hab : 0.46 + 0.16 * hab);
   }
-  /* soft above, crisper below: the blurred pad times the pad keeps its lower border */
-  phantom_canvas_blur(s->c, plane, p->sex == AX_PHANTOM_FEMALE ? 9 : 22);
-  for (gsize i = 0; i < (gsize)n * n; i++)
-    s->tau[i] += plane[i] * MIN(1, s->tau[i]);
+  /* it thins out upwards and inwards: only the lower and outer border is seen */
+  phantom_canvas_blur(s->c, plane, p->sex == AX_PHANTOM_FEMALE ? 6 : 22);
+  for (int y = 0; y < n; y++)
+    for (int x = 0; x < n; x++) {
+      gsize i = (gsize)y * n + x;
+      if (plane[i] < 1e-4f)
+        continue;
+      double bx, by;
+      phantom_canvas_to_body(s->c, x + 0.5, y + 0.5, &bx, &by);
+      float up = CLAMP(((float)by - pad_y + 1.1f * pad_r) / (1.7f * pad_r), 0.0f, 1.0f), inwards = CLAMP(fabsf((float)bx - cx0) / (0.52f * half0), 0.0f, 1.0f);
+      s->tau[i] += plane[i] * up * up * (0.4f + 0.6f * inwards) * MIN(1, s->tau[i]);
+    }
   g_free(plane);
 
   /* gas: stomach under the left dome, sometimes colon; drawn as less tissue */
@@ -118,18 +130,18 @@ void phantom_draw_lungs(AxPhantomScene *s) {
   const AxPhantomAnatomy *a = s->a;
   int n = s->c->size;
   gsize count = (gsize)n * n;
-  float k = (float)(a->H / 564), deepest = 1.85f * (1 + 0.10f * (float)s->p->inspiration);
+  float k = (float)(a->H / 564), deepest = 2.0f * (1 + 0.10f * (float)s->p->inspiration);
   g_autofree float *cage = phantom_plane_new(s->c), *wide = phantom_plane_new(s->c), *heart = phantom_plane_new(s->c), *below = phantom_plane_new(s->c);
   for (int side = 0; side < 2; side++) {
     phantom_canvas_fill(s->c, cage, &a->volume[side], 1);
     phantom_canvas_fill(s->c, s->lungs[side], &a->lung[side], 1);
-    phantom_canvas_blur(s->c, s->lungs[side], 1.6); /* motion and focal spot */
+    phantom_canvas_blur(s->c, s->lungs[side], 2.0); /* motion and focal spot */
     /* depth below the diaphragm and into the heart, from soft copies of the lung */
     for (gsize i = 0; i < count; i++)
       below[i] += s->lungs[side][i];
   }
   /* blood in the heart: thickest in its middle; the edge itself is drawn by the lungs */
-  phantom_canvas_fill(s->c, heart, &a->heart, 0.34);
+  phantom_canvas_fill(s->c, heart, &a->heart, 0.10);
   phantom_canvas_blur(s->c, heart, 24 * k);
   for (gsize i = 0; i < count; i++)
     s->tau[i] += heart[i] * MIN(1, s->tau[i]);

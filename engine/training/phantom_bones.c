@@ -101,7 +101,7 @@ static void draw_spine(AxPhantomScene *s) {
   for (int i = 40; i >= 0; i--)
     phantom_path_add(&column, phantom_spine(a, a->A - 260 * k + 34 * k * i) + (31 + 0.55 * i) * k, a->A - 260 * k + 34 * k * i, 0, 0);
   float *wide = phantom_plane_new(s->c);
-  phantom_canvas_fill(s->c, wide, &column, 0.30);
+  phantom_canvas_fill(s->c, wide, &column, 0.20);
   phantom_canvas_blur(s->c, wide, 5 * k);
   phantom_canvas_blur(s->c, plane, 2.2);
   for (gsize i = 0; i < count; i++)
@@ -123,7 +123,7 @@ static void draw_shoulder(AxPhantomScene *s) {
     AxPhantomPath *collar = g_memdup2(&a->clavicle[side], sizeof(AxPhantomPath));
     for (int i = 0; i < collar->n; i++) {
       double f = (double)i / (collar->n - 1);
-      collar->w[i] = (0.30 + 0.05 * f) * CLAMP(0.55 + f / 0.12, 0, 1) * CLAMP((1 - f) / 0.05, 0, 1);
+      collar->w[i] = (0.37 + 0.05 * f) * CLAMP(0.55 + f / 0.12, 0, 1) * CLAMP((1 - f) / 0.05, 0, 1);
     }
     phantom_canvas_stroke(s->c, soft, collar, PHANTOM_PROFILE_BONE, NULL);
     g_free(collar);
@@ -159,7 +159,7 @@ static void draw_shoulder(AxPhantomScene *s) {
     for (int i = 0; i < 40; i++)
       phantom_path_add(&head, hx + hr * cos(i * G_PI / 20), hy + hr * sin(i * G_PI / 20), 0, 0);
     phantom_canvas_fill(s->c, arm, &head, 1);
-    for (int i = 0; i <= 10; i++) {
+    for (int i = 0; i <= 18; i++) {
       double x = hx + dir * (14 * k + lean * 52 * k * i), y = hy + 14 * k + 60 * k * i, r2 = (38 - 13 * MIN(1, i / 3.0)) * k;
       phantom_path_add(&shaft, x, y, r2, 1);
     }

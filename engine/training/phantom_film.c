@@ -5,7 +5,7 @@
  * mid lung 108, upper mediastinum 165, heart 184, upper abdomen 200, p99 230. */
 static float response(float t, float contrast) {
   static const float tau[] = {-1, 0.0f, 0.35f, 0.8f, 1.2f, 1.6f, 2.0f, 2.4f, 2.8f, 3.2f, 3.6f, 4.2f, 6.0f};
-  static const float grey[] = {2, 4, 12, 34, 62, 92, 119, 143, 164, 186, 207, 228, 248};
+  static const float grey[] = {2, 5, 16, 40, 68, 97, 122, 144, 163, 184, 207, 230, 249};
   t = 2.3f + (t - 2.3f) * contrast;
   int i = 0;
   while (i < (int)G_N_ELEMENTS(tau) - 2 && t > tau[i + 1])

@@ -73,7 +73,7 @@ static void opacity(AxPhantomScene *s, const AxPhantomFinding *f, int side, AxPh
       phantom_canvas_to_body(s->c, x + 0.5, y + 0.5, &bx, &by);
       if (fabs(bx - cx) > 2.2 * rx || fabs(by - cy) > 2.2 * ry || (side == PHANTOM_RIGHT) != (bx < a->mid_base))
         continue;
-      double b = blob(seed, bx, by, cx, cy, rx, ry, lobar ? 0.42 : 1.0), g = smooth(-0.12f, lobar ? 0.34f : 0.62f, (float)b);
+      double b = blob(seed, bx, by, cx, cy, rx, ry, lobar ? 0.42 : 1.0), g = smooth(lobar ? -0.14f : -0.25f, lobar ? 0.40f : 0.72f, (float)b);
       if (lobar) {
         double edge = (by - fissure - tilt * (bx - cx)) * (zone == 0 ? -1 : 1);
         g *= smooth(-5.0f, 7.0f, (float)edge);
@@ -87,7 +87,7 @@ static void opacity(AxPhantomScene *s, const AxPhantomFinding *f, int side, AxPh
       AxPhantomPath p = {0};
       double hx = phantom_medial(a, side, cy), t = atan2(cy - (a->A + 0.55 * a->H), cx - hx) + phantom_random_range(r, -0.7, 0.7), x = cx - 0.5 * rx * cos(t), y = cy - 0.5 * ry * sin(t);
       for (int j = 0; j < 10; j++) {
-        phantom_path_add(&p, x, y, (3.6 - 0.2 * j) * k, -0.20 * dense);
+        phantom_path_add(&p, x, y, (3.0 - 0.2 * j) * k, -0.11 * dense);
         x += 9 * k * cos(t);
         y += 9 * k * sin(t);
         t += 0.1 * phantom_random_normal(r);
@@ -105,7 +105,7 @@ static void atelectasis(AxPhantomScene *s, const AxPhantomFinding *f, int side, 
   int bands = 1 + (int)(f->severity * 2.4);
   for (int b = 0; b < bands; b++) {
     AxPhantomPath p = {0};
-    double x = (a->lateral[side] + a->medial[side]) / 2 + dir * phantom_random_range(r, -40, 20) * k, y = a->dome[side] - (34 + 34 * b + phantom_random_range(r, 0, 20)) * k;
+    double x = a->lateral[side] * 0.62 + a->medial[side] * 0.38 + dir * phantom_random_range(r, -36, 12) * k, y = a->dome[side] - (34 + 34 * b + phantom_random_range(r, 0, 20)) * k;
     double len = phantom_random_range(r, 75, 140) * k * (0.7 + 0.5 * f->severity), t = phantom_random_range(r, -0.22, 0.30) * dir, bow = phantom_random_range(r, -8, 8) * k;
     for (int i = 0; i <= 20; i++) {
       double q = i / 20.0 - 0.5;

@@ -173,7 +173,7 @@ gboolean ax_phantom_paste_finding(guint8 *pixels, int width, int height, gsize s
         continue;
       float p = line[x], q = p + a * MAX(0.0f, (float)tissue - 0.6f * p - 0.4f * (float)lung_level);
       line[x] = (guint8)CLAMP(q + 0.5f, 0.0f, 255.0f);
-      if (a > 0.33f * (float)strength) {
+      if (a > 0.25f * (float)strength) {
         bx1 = MIN(bx1, x);
         bx2 = MAX(bx2, x + 1);
         by1 = MIN(by1, y);

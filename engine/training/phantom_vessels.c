@@ -10,7 +10,7 @@ typedef struct {
   int budget;
 } Grower;
 
-#define MU_BLOOD 0.044 /* attenuation of one unit of the 1024 frame (about 0.4 mm) of blood in air, seen at the film's contrast */
+#define MU_BLOOD 0.052 /* attenuation of one unit of the 1024 frame (about 0.4 mm) of blood in air, seen at the film's contrast */
 
 static void grow(Grower *g, double x, double y, double angle, double radius, double length, int depth) {
   AxPhantomScene *s = g->s;
@@ -130,7 +130,7 @@ void phantom_draw_vessels(AxPhantomScene *s) {
       if (air < 0.05f)
         continue;
       double u = x / s->c->scale, v = y / s->c->scale;
-      double m = 0.060 * phantom_noise(seed + 3, u, v, 80) + 0.060 * phantom_noise(seed, u, v, 34) + 0.046 * phantom_noise(seed + 1, u, v, 13) + 0.034 * phantom_noise(seed + 2, u, v, 5.5);
+      double m = 0.060 * phantom_noise(seed + 3, u, v, 80) + 0.066 * phantom_noise(seed, u, v, 34) + 0.056 * phantom_noise(seed + 1, u, v, 13) + 0.044 * phantom_noise(seed + 2, u, v, 5.5);
       s->vessels[i] += (float)m * MIN(1, air);
     }
 }
