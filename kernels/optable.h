@@ -15,6 +15,9 @@
 /* Unit roundoff of float64, in which sums over rows are kept. */
 #define AX_UD 0x1p-53
 
+/* exp in float32: the polynomial's remainder is below 0.1 u; its last sum and the sum before round once each, the reduced argument (at most 0.35) twice. */
+#define AX_U_EXP (3 * AX_U)
+
 typedef enum {
   AX_OP_IN,
   AX_OP_OUT,  /* written; the test fills it with NaN before */

@@ -164,13 +164,13 @@ act_of (int act, double x)
     return (Act) { x > 0 ? x : 0, x > 0, 0, 0 };
   if (act == AX_ACT_GELU_ERF) {
     const double cdf = 0.5 * (1 + erf (x * M_SQRT1_2)), pdf = exp (-0.5 * x * x) / sqrt (2 * M_PI);
-    /* erf to 8 u absolute, its argument rounded once (slope times argument below 1); exp to 6 u of an exponent rounded twice */
+    /* erf to 8 u absolute, its argument rounded once (slope times argument below 1); exp of an exponent rounded twice */
     return (Act) { x * cdf, cdf + x * pdf, fabs (x) * 6 * AX_U + 2 * AX_U * fabs (x * cdf),
-                   6 * AX_U + 2 * AX_U * cdf + fabs (x) * pdf * (8 + x * x) * AX_U };
+                   6 * AX_U + 2 * AX_U * cdf + fabs (x) * pdf * (5 + x * x) * AX_U };
   }
   const double v = 2 * sqrt (2 / M_PI) * (x + 0.044715 * x * x * x), s = 1 / (1 + exp (-v));
   const double dv = 2 * sqrt (2 / M_PI) * (1 + 3 * 0.044715 * x * x);
-  const double s_bound = s * (1 - s) * (5 * fabs (v) + 6) * AX_U + 3 * AX_U * s; /* v is rounded five times; exp to 6 u; sum and quotient */
+  const double s_bound = s * (1 - s) * (5 * fabs (v) + 3) * AX_U + 3 * AX_U * s; /* v is rounded five times; exp; sum and quotient */
   /* the slope is s + x s (1 - s) v'; 1 - s is rounded to u absolute */
   return (Act) { x * s, s + x * s * (1 - s) * dv, fabs (x) * s_bound + AX_U * fabs (x * s) + 1e-37,
                  s_bound * (1 + fabs (x * dv)) + fabs (x * dv) * s * AX_U + fabs (x * dv) * s * (1 - s) * 9 * AX_U + 3 * AX_U * s + 1e-37 };
@@ -234,7 +234,7 @@ sigmoid_reference (const int *d, void *const *a, double *const *value, double *c
   for (Z i = 0; i < (Z) d[0]; i++) {
     const double y = 1 / (1 + exp (-(double) F (0)[i]));
     value[1][i] = y;
-    bound[1][i] = 9 * AX_U * y + 1.2e-38; /* exp to 6 u, sum, quotient; below float32's normal range nothing is promised */
+    bound[1][i] = (AX_U_EXP + 3 * AX_U) * y + 1.2e-38; /* exp, sum, quotient; below float32's normal range nothing is promised */
   }
 }
 

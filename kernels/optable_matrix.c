@@ -431,13 +431,13 @@ attention_reference (const int *d, void *const *a, double *const *value, double 
       worst = e[j] > worst ? e[j] : worst;
     }
     for (Z j = 0; j < s.tk; j++) {
-      e[j] += AX_U * (fabs (top) + fabs (p[j] - top)) + 6 * AX_U; /* subtraction, exp to 6 u */
+      e[j] += AX_U * (fabs (top) + fabs (p[j] - top)) + AX_U_EXP; /* subtraction, exp */
       p[j] = exp (p[j] - top);
       total += p[j];
     }
     for (Z j = 0; j < s.tk; j++) {
       p[j] /= total;
-      e[j] = p[j] * (e[j] + worst + AX_U * (2 * fabs (top) + (double) s.tk + 12)) + 2e-38; /* and the same for the sum, its additions, the quotient */
+      e[j] = p[j] * (e[j] + worst + AX_U * (2 * fabs (top) + (double) s.tk + 8)) + 2e-38; /* and the same for the sum, its additions, the quotient */
       if (d[5]) {
         value[4][row * s.tk + j] = p[j];
         bound[4][row * s.tk + j] = e[j];

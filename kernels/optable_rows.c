@@ -150,13 +150,13 @@ softmax_reference (const int *d, void *const *a, double *const *value, double *c
     for (Z i = 0; i < n; i++) {
       const double e = exp ((double) x[i] - top);
       sum += e;
-      error += e * AX_U * (6 + top - (double) x[i]); /* exp to 6 u, of a difference rounded once */
+      error += e * (AX_U_EXP + AX_U * (top - (double) x[i])); /* exp of a difference rounded once */
     }
     error = error / sum + (double) n * AX_U;
     for (Z i = 0; i < n; i++) {
       const double y = exp ((double) x[i] - top) / sum;
       value[1][r * n + i] = y;
-      bound[1][r * n + i] = y * (AX_U * (6 + top - (double) x[i] + 3) + error) + 2e-38; /* below 2^-126 exp gives 0 */
+      bound[1][r * n + i] = y * (AX_U_EXP + AX_U * (top - (double) x[i] + 3) + error) + 2e-38; /* below 2^-126 exp gives 0 */
     }
   }
 }
