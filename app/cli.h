@@ -1,0 +1,54 @@
+/* The command line's shared pieces. What lives here: the table of commands, the options that every command takes, opening a session with progress and
+ * Ctrl+C, and the one way to report an error. May use engine/anatomix.h; a command that needs more of the engine includes it in its own file. */
+#pragma once
+#include "engine/anatomix.h"
+
+#include <stdio.h>
+
+typedef enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 } CliStatus;
+
+typedef enum { CLI_DEVICE_AUTO, CLI_DEVICE_CPU, CLI_DEVICE_CUDA } CliDevice;
+
+typedef struct {
+  char *model;       /* folder, never NULL once the command runs */
+  CliDevice device;
+  gboolean json;
+  int threads;       /* 0: physical cores */
+} CliGlobals;
+
+extern CliGlobals cli_globals;
+
+typedef struct CliCommand CliCommand;
+struct CliCommand {
+  const char *name;       /* "perceive", or two words: "train apm" */
+  const char *arguments;  /* "IMAGE", for the usage line */
+  const char *summary;    /* one line for the list of commands */
+  const char *details;    /* further text of --help, or NULL */
+  int min_args, max_args; /* of the arguments that are not options; max_args < 0: no limit */
+  const GOptionEntry *options;  /* ended by an empty entry, or NULL */
+  CliStatus (*run) (const CliCommand *command, int n_args, char **args);
+};
+
+/* One line on stderr, "anatomixctl: ...", that says what is wrong and what to do. Returns CLI_FAILED. */
+CliStatus cli_fail (const char *format, ...) G_GNUC_PRINTF (1, 2);
+CliStatus cli_fail_error (const GError *error);
+/* The same for a wrong command line, with a hint at --help. Returns CLI_USAGE. */
+CliStatus cli_usage (const CliCommand *command, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* A session on the chosen model; it loads in its thread while the caller reads the image. */
+AxSession *cli_open_session (void);
+/* One request, with progress on stderr and Ctrl+C as cancel. */
+AxPerception *cli_perceive (AxSession *session, AxImage *image, gboolean mirror, GError **error);
+/* Fires on Ctrl+C (SIGINT) and SIGTERM, for work that takes long. (transfer none) */
+GCancellable *cli_interrupt (void);
+
+/* UTF-8 text as it is, whatever the locale. */
+void cli_print (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* The one number rule of options: decimal digits only, min <= value <= max. */
+gboolean cli_parse_int (const char *text, gint64 min, gint64 max, gint64 *value);
+/* "I/N" with 1 <= I <= N. */
+gboolean cli_parse_shard (const char *text, gint64 *index, gint64 *count);
+
+/* The commands, one table a file. */
+extern const CliCommand cli_command_perceive, cli_command_flip, cli_command_batch, cli_command_info, cli_command_bench_kernels, cli_command_data_phantom;
