@@ -30,6 +30,9 @@ gboolean ax_shape_product(int ndim, const gint64 *shape, gint64 *product);
 /* Row-major strides. */
 void ax_shape_strides(int ndim, const gint64 *shape, gint64 *stride);
 
+/* Whether the bytes begin like a zip archive. */
+gboolean ax_bytes_are_zip(GBytes *bytes);
+
 AxWeights *ax_safetensors_read(GBytes *bytes, const char *path, GError **error);
 
 /* Maps a file; refuses what is no regular file. */

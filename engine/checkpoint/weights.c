@@ -145,6 +145,14 @@ ax_map_file(const char *path, GError **error)
   return bytes;
 }
 
+gboolean
+ax_bytes_are_zip(GBytes *bytes)
+{
+  gsize size;
+  const guint8 *p = g_bytes_get_data(bytes, &size);
+  return size >= 4 && (memcmp(p, "PK\3\4", 4) == 0 || memcmp(p, "PK\5\6", 4) == 0);
+}
+
 /* Recognises a file by its first bytes. */
 AxWeights *
 ax_weights_open_bytes(GBytes *bytes, const char *name, GError **error)
@@ -159,7 +167,7 @@ ax_weights_open_bytes(GBytes *bytes, const char *name, GError **error)
     g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_DAMAGED, "%s is empty", name);
     return NULL;
   }
-  if (size >= 4 && (memcmp(p, "PK\3\4", 4) == 0 || memcmp(p, "PK\5\6", 4) == 0)) {
+  if (ax_bytes_are_zip(bytes)) {
     g_autoptr(AxTorchFile) file = ax_torch_file_open_bytes(bytes, name, &reason);
     if (file != NULL)
       self = ax_torch_file_collect(file, ax_torch_file_get_root(file), &reason);

@@ -1,0 +1,284 @@
+#include "engine/checkpoint/import.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engine/checkpoint/apm_checkpoint.h"
+#include "engine/checkpoint/atomic_file.h"
+#include "engine/checkpoint/safetensors_writer.h"
+#include "engine/checkpoint/sentence_file.h"
+#include "engine/checkpoint/weights-private.h"
+
+typedef struct {
+  const AxImportOptions *options;
+  AxImportProgress progress;
+  void *user;
+  GCancellable *cancellable;
+  JsonObject *config;
+  GPtrArray *files; /* role, name, ..., both owned */
+} Import;
+
+static gboolean
+step(Import *self, const char *what, double share, GError **error)
+{
+  if (self->progress != NULL)
+    self->progress(what, share, self->user);
+  return !g_cancellable_set_error_if_cancelled(self->cancellable, error);
+}
+
+static void
+record(Import *self, const char *role, const char *name)
+{
+  g_ptr_array_add(self->files, g_strdup(role));
+  g_ptr_array_add(self->files, g_strdup(name));
+}
+
+/* Copies every tensor of weights to a safetensors file, as F32 (integers in their own type). */
+static gboolean
+save_weights(const AxWeights *weights, const char *path, GError **error)
+{
+  g_autoptr(AxSafetensorsWriter) writer = ax_safetensors_writer_new();
+  g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func(g_free);
+  for (guint i = 0; i < ax_weights_n(weights); i++) {
+    const AxTensorInfo *info = ax_weights_info(weights, i);
+    const gsize n = (gsize) info->n_elements;
+    if (info->dtype == AX_DTYPE_F32 || info->dtype > AX_DTYPE_BF16) {
+      g_autoptr(GBytes) raw = NULL;
+      if (!ax_weights_read_raw(weights, i, &raw, error)
+          || !ax_safetensors_writer_add_bytes(writer, info->name, info->dtype, info->ndim, info->shape, raw, error))
+        return FALSE;
+      continue;
+    }
+    float *values = g_try_malloc(MAX(n, 1) * sizeof *values);
+    if (values == NULL) {
+      g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_READ, "No memory for tensor %s", info->name);
+      return FALSE;
+    }
+    g_ptr_array_add(kept, values);
+    if (!ax_weights_read_f32(weights, i, values, n, error)
+        || !ax_safetensors_writer_add_f32(writer, info->name, AX_DTYPE_F32, info->ndim, info->shape, values, error))
+      return FALSE;
+  }
+  return ax_safetensors_writer_save(writer, path, error);
+}
+
+static gboolean
+import_apm(Import *self, int *proj_dim, int *n_objects, GError **error)
+{
+  const AxImportOptions *o = self->options;
+  AxApmCheckpointShape shape;
+  g_autoptr(AxWeights) weights = ax_apm_checkpoint_open(o->apm_checkpoint, error);
+  if (weights == NULL || !ax_weights_verify(weights, error) || !ax_apm_checkpoint_shape(weights, &shape, error))
+    return FALSE;
+  if (o->expected != NULL) {
+    g_autoptr(AxTensorMatch) match = ax_apm_checkpoint_match(weights, o->expected, o->n_expected);
+    if (!ax_tensor_match_check(match, FALSE, error))
+      return FALSE;
+  }
+  JsonObject *apm = json_object_new();
+  json_object_set_int_member(apm, "depth", shape.depth);
+  json_object_set_int_member(apm, "input_size", o->input_size > 0 ? o->input_size : 1024);
+  json_object_set_int_member(apm, "hidden", shape.hidden);
+  json_object_set_int_member(apm, "heads", shape.heads);
+  json_object_set_int_member(apm, "enc_layers", shape.enc_layers);
+  json_object_set_int_member(apm, "dec_layers", shape.dec_layers);
+  json_object_set_int_member(apm, "ffn", shape.ffn);
+  json_object_set_int_member(apm, "n_objects", shape.n_objects);
+  json_object_set_int_member(apm, "proj_dim", shape.proj_dim);
+  json_object_set_int_member(apm, "n_labels", shape.n_labels);
+  json_object_set_int_member(apm, "text_dim", shape.text_dim);
+  json_object_set_int_member(apm, "text_hidden", shape.text_hidden);
+  json_object_set_object_member(self->config, "apm", apm);
+  *proj_dim = shape.proj_dim;
+  *n_objects = shape.n_objects;
+
+  g_autofree char *path = g_build_filename(o->output, "apm.safetensors", NULL);
+  record(self, "apm", "apm.safetensors");
+  return save_weights(weights, path, error);
+}
+
+static gboolean
+import_sentences(Import *self, int proj_dim, int n_objects, GError **error)
+{
+  const AxImportOptions *o = self->options;
+  g_autoptr(AxSentenceFile) sentences = ax_sentence_file_open(o->sentence_db, error);
+  if (sentences == NULL)
+    return FALSE;
+  if ((int) ax_sentence_file_dim(sentences) != proj_dim || (int) ax_sentence_file_n_objects(sentences) != n_objects) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH,
+                "%s holds %u objects with vectors of %u; the checkpoint gives %d objects with vectors of %d", o->sentence_db,
+                ax_sentence_file_n_objects(sentences), ax_sentence_file_dim(sentences), n_objects, proj_dim);
+    return FALSE;
+  }
+  json_object_set_string_member(self->config, "object_order",
+                                ax_sentence_file_get_order(sentences) == AX_OBJECT_ORDER_SHIFTED ? "shifted" : "table");
+  g_autofree char *path = g_build_filename(o->output, "sentences.safetensors", NULL);
+  record(self, "sentences", "sentences.safetensors");
+  return ax_sentence_file_save(sentences, path, AX_DTYPE_F32, error);
+}
+
+AxWeights *
+ax_lm_checkpoint_open(const char *path, AxLmCheckpointCounts *counts, GError **error)
+{
+  g_autoptr(AxTorchFile) file = ax_torch_file_open(path, error);
+  if (file == NULL)
+    return NULL;
+  const AxValue *lm = ax_value_get(ax_torch_file_get_root(file), "LM");
+  const AxValue *core = lm != NULL ? ax_value_get(lm, "core_model") : NULL, *wrapper = lm != NULL ? ax_value_get(lm, "wrapper") : NULL;
+  if (core == NULL || wrapper == NULL) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH, "%s has no LM.core_model and LM.wrapper (spec 6.5)", path);
+    return NULL;
+  }
+  g_autoptr(AxWeights) weights = ax_torch_file_collect(file, core, error);
+  g_autoptr(AxWeights) heads = weights != NULL ? ax_torch_file_collect(file, wrapper, error) : NULL;
+  if (heads == NULL)
+    return NULL;
+  memset(counts, 0, sizeof *counts);
+  for (guint i = 0; i < ax_weights_n(weights); i++) {
+    const char *name = ax_weights_info(weights, i)->name;
+    if (strstr(name, ".lora_A.") != NULL || strstr(name, ".lora_B.") != NULL)
+      counts->lora++;
+    else if (strstr(name, "embed_tokens.") != NULL || strstr(name, "lm_head.") != NULL)
+      counts->vocabulary++;
+    else
+      counts->other++;
+  }
+  counts->heads = ax_weights_n(heads);
+  counts->layers = counts->lora / 14;
+  for (guint i = 0; i < ax_weights_n(heads); i++)
+    if (!ax_weights_add(weights, ax_weights_entry(heads, i)))
+      counts->other++;
+  if (counts->heads != 12 || counts->other != 0 || counts->lora % 14 != 0
+      || (counts->vocabulary != 0 && counts->vocabulary != 2 && counts->vocabulary != 4)) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH,
+                "%s holds %u projection tensors (expected 12), %u LoRA tensors (14 a layer), %u vocabulary tensors (0, 2 or 4) and %u others",
+                path, counts->heads, counts->lora, counts->vocabulary, counts->other);
+    return NULL;
+  }
+  return g_steal_pointer(&weights);
+}
+
+static gboolean
+copy_file(Import *self, const char *from, const char *role, const char *name, GError **error)
+{
+  g_autofree char *to = g_build_filename(self->options->output, name, NULL);
+  g_autoptr(GBytes) bytes = ax_map_file(from, error);
+  if (bytes == NULL)
+    return FALSE;
+  gsize size;
+  const void *data = g_bytes_get_data(bytes, &size);
+  record(self, role, name);
+  return ax_atomic_file_save(to, data, size, error);
+}
+
+static gboolean
+import_lm(Import *self, GError **error)
+{
+  AxLmCheckpointCounts counts;
+  g_autoptr(AxWeights) weights = ax_lm_checkpoint_open(self->options->lm_checkpoint, &counts, error);
+  if (weights == NULL || !ax_weights_verify(weights, error))
+    return FALSE;
+  JsonObject *lm = json_object_new();
+  json_object_set_int_member(lm, "lora_tensors", counts.lora);
+  json_object_set_int_member(lm, "head_tensors", counts.heads);
+  json_object_set_int_member(lm, "vocabulary_tensors", counts.vocabulary);
+  json_object_set_object_member(self->config, "lm", lm);
+  return copy_file(self, self->options->lm_checkpoint, "lm", "lm.pt", error);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+  return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* The base model's files, by name, so that the folder does not depend on the order of the directory. */
+static gboolean
+import_base(Import *self, GError **error)
+{
+  const char *base = self->options->lm_base;
+  g_autoptr(GError) reason = NULL;
+  g_autoptr(GDir) dir = g_dir_open(base, 0, &reason);
+  if (dir == NULL) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_READ, "%s", reason->message);
+    return FALSE;
+  }
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  for (const char *name = g_dir_read_name(dir); name != NULL; name = g_dir_read_name(dir))
+    if (g_str_has_suffix(name, ".safetensors") || strcmp(name, "config.json") == 0 || strcmp(name, "tokenizer.json") == 0
+        || strcmp(name, "model.safetensors.index.json") == 0)
+      g_ptr_array_add(names, g_strdup(name));
+  g_ptr_array_sort(names, compare_names);
+  guint n_weights = 0, n_config = 0;
+  for (guint i = 0; i < names->len; i++) {
+    const char *name = names->pdata[i];
+    g_autofree char *path = g_build_filename(base, name, NULL);
+    if (g_str_has_suffix(name, ".safetensors")) {
+      g_autoptr(AxWeights) weights = ax_weights_open(path, error);
+      if (weights == NULL)
+        return FALSE;
+      n_weights++;
+    } else if (strcmp(name, "config.json") == 0) {
+      g_autoptr(JsonObject) config = ax_json_load_object(path, error);
+      if (config == NULL)
+        return FALSE;
+      n_config++;
+    }
+    g_autofree char *role = g_strconcat("lm_base/", name, NULL);
+    g_autofree char *target = g_strconcat("base-", name, NULL);
+    if (!copy_file(self, path, role, target, error))
+      return FALSE;
+  }
+  if (n_weights == 0 || n_config == 0) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISSING, "%s holds no config.json or no .safetensors file", base);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+prepare_output(const AxImportOptions *options, GError **error)
+{
+  g_autofree char *json = g_build_filename(options->output, AX_MODEL_JSON, NULL);
+  if (g_mkdir_with_parents(options->output, 0755) != 0) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_WRITE, "Cannot make %s: %s", options->output, g_strerror(errno));
+    return FALSE;
+  }
+  if (!options->overwrite && g_file_test(json, G_FILE_TEST_EXISTS)) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_WRITE, "%s holds a model already; choose another folder", options->output);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ax_import(const AxImportOptions *options, AxImportProgress progress, void *user, GCancellable *cancellable, GError **error)
+{
+  g_autoptr(JsonObject) config = json_object_new();
+  g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+  Import self = { options, progress, user, cancellable, config, files };
+  int proj_dim = 0, n_objects = 0;
+  if (options->apm_checkpoint == NULL || options->sentence_db == NULL || options->output == NULL) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, "A checkpoint, a sentence database and an output folder are needed");
+    return FALSE;
+  }
+  if (!prepare_output(options, error) || !step(&self, "Anatomy Perception Module", 0, error)
+      || !import_apm(&self, &proj_dim, &n_objects, error) || !step(&self, "Sentence database", 0.3, error)
+      || !import_sentences(&self, proj_dim, n_objects, error))
+    return FALSE;
+  if (options->lm_checkpoint != NULL && (!step(&self, "Language model adapter", 0.5, error) || !import_lm(&self, error)))
+    return FALSE;
+  if (options->lm_base != NULL && (!step(&self, "Base language model", 0.7, error) || !import_base(&self, error)))
+    return FALSE;
+  if (!step(&self, "Checksums", 0.9, error))
+    return FALSE;
+  g_ptr_array_add(files, NULL);
+  g_autofree char *canonical = g_canonicalize_filename(options->output, NULL);
+  g_autofree char *basename = g_path_get_basename(canonical);
+  const AxModelDescription description = {
+    .name = options->name != NULL ? options->name : basename,
+    .config = config,
+    .files = (const char *const *) files->pdata,
+  };
+  return ax_model_folder_write(options->output, &description, error) && step(&self, "Done", 1, error);
+}

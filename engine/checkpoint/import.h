@@ -1,0 +1,44 @@
+/* ax_import(): makes a model folder from the published files. May use everything in this folder; runs no model. */
+#pragma once
+
+#include "engine/checkpoint/model_folder.h"
+#include "engine/checkpoint/weights.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  const char *apm_checkpoint; /* last_checkpoint.pth, a bare state dictionary or safetensors; required */
+  const char *sentence_db;    /* emb_db.pt or our own form; required */
+  const char *lm_checkpoint;  /* lm.pt, or NULL */
+  const char *lm_base;        /* Hugging Face folder of the base language model, or NULL */
+  const char *output;         /* folder; made if it is not there; must hold no model.json yet unless overwrite */
+  const char *name;           /* NULL: the output folder's name */
+  int input_size;             /* pixels; 0: 1024, the published model's */
+  gboolean overwrite;
+  const AxTensorSpec *expected; /* the model's own list, or NULL: then names and shapes are not compared */
+  guint n_expected;
+} AxImportOptions;
+
+/* Called with what is being done and the share done, from the calling thread. */
+typedef void (*AxImportProgress)(const char *what, double share, void *user);
+
+/* Writes DIR/apm.safetensors (F32, every vis_model and text_model tensor), DIR/sentences.safetensors, the language model's files and
+ * DIR/model.json, this last: an import that fails or is cancelled leaves no model. A licence file beside the checkpoint is not
+ * looked for: the published weights' terms are the caller's to add.
+ * lm.pt is recorded when it has what spec 6.5 says: 12 projection tensors and 0, or an even number of LoRA tensors in complete layers
+ * of 14, and 0, 2 or 4 vocabulary tensors. Its files are copied, not converted. The base folder's *.safetensors, config.json and
+ * tokenizer.json are opened, checked and copied.
+ * FALSE with AX_CHECKPOINT_ERROR, or G_IO_ERROR_CANCELLED. */
+gboolean ax_import(const AxImportOptions *options, AxImportProgress progress, void *user, GCancellable *cancellable, GError **error);
+
+/* The counts of spec 6.5. */
+typedef struct {
+  guint lora, heads, vocabulary, other;
+  guint layers; /* lora / 14 */
+} AxLmCheckpointCounts;
+
+/* Opens lm.pt and counts its tensors; the tensors are named as in "core_model" and "wrapper". NULL with MISMATCH (the message
+ * holds the counts) when they are not as spec 6.5 says, or as ax_weights_open(). */
+AxWeights *ax_lm_checkpoint_open(const char *path, AxLmCheckpointCounts *counts, GError **error);
+
+G_END_DECLS
