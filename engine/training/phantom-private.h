@@ -86,6 +86,7 @@ typedef enum {
   PHANTOM_PROFILE_BONE,   /* a shell with marrow: bright at both edges */
   PHANTOM_PROFILE_FLAT,   /* one value with soft edges */
   PHANTOM_PROFILE_TUBE,   /* a thin-walled tube: edges only */
+  PHANTOM_PROFILE_VESSEL, /* a full cylinder that joins others: adds as the root of the squares, so that forks do not shine */
 } AxPhantomProfile;
 
 /* Adds w * profile(distance / r) along a polyline; pixels near several pieces are counted once. With `keep` (may be NULL) the

@@ -47,7 +47,7 @@ void phantom_draw_body(AxPhantomScene *s) {
       float low = CLAMP(t - 0.42f, -0.5f, 0.75f);
       half *= 1.02f - 0.07f * low * low + 0.022f * (float)phantom_noise(ns + (x < cx0 ? 11 : 12), 0, y, 230) + 0.006f * (float)phantom_noise(ns + (x < cx0 ? 13 : 14), 0, y, 70);
       float u = fabsf(x - cx0) / half, depth = trunk * (0.76f + 0.24f * CLAMP((t + 0.10f) / 0.7f, 0, 1)) * (1 + 0.22f * CLAMP((t - 0.9f) / 0.5f, 0, 1));
-      float body = u < 1 ? depth * sqrtf(1 - u * u * u) : 0;
+      float body = u < 1 ? depth * sqrtf(1 - u * u * u * u * u) : 0;
       /* shoulders slope from the neck; the trapezius is thin at its upper edge */
       float dx = fabsf(x - mid), out = CLAMP((dx - neck * 0.9f) / (330 * k), 0, 1);
       float ridge = shoulder_y - 128 * k * (1 - out) * (1 - out), over = CLAMP((out - 0.55f) / 0.45f, 0, 1);
@@ -56,11 +56,11 @@ void phantom_draw_body(AxPhantomScene *s) {
       float shoulders = MIN(body, 30) * (0.10f * (y > ridge) + 0.90f * top);
       /* arms */
       float ay = y - (shoulder_y + 70 * k), acx = half0 + (0.2f + 0.05f * hab) * arm_r + spread * MAX(ay, 0), ad = (fabsf(x - cx0) - acx) / arm_r;
-      float arm = fabsf(ad) < 1 ? 10.5f * (0.85f + 0.15f * hab) * sqrtf(1 - ad * ad) * rim(y - (shoulder_y - 10 * k + 30 * k * ad * ad), 150 * k) : 0;
+      float arm = fabsf(ad) < 1 ? 12.0f * (0.85f + 0.15f * hab) * sqrtf(1 - ad * ad) * rim(y - (shoulder_y - 10 * k + 30 * k * ad * ad), 150 * k) : 0;
       float deltoid = 0;
       {
         float ex = (fabsf(x - cx0) - half0 * 0.93f) / (150 * k), ey = (y - (shoulder_y + 190 * k)) / (210 * k), e = ex * ex + ey * ey;
-        deltoid = e < 1 ? 14.5f * sqrtf(1 - e) : 0;
+        deltoid = e < 1 ? 17.0f * sqrtf(1 - e) : 0;
       }
       /* neck */
       float nu = dx / neck, nk = nu < 1 ? 12.5f * sqrtf(1 - nu * nu * nu) * CLAMP((apex + 0.25f * height - y) / (0.3f * height), 0, 1) : 0;

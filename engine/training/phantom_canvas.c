@@ -166,6 +166,7 @@ static inline float profile_value(AxPhantomProfile profile, float v, float soft)
   float edge = CLAMP((1 - v) / soft, 0.0f, 1.0f); /* anti-aliased rim */
   switch (profile) {
   case PHANTOM_PROFILE_ROUND:
+  case PHANTOM_PROFILE_VESSEL:
     return v < 1 ? sqrtf(1 - v * v) : 0;
   case PHANTOM_PROFILE_BONE: {
     float d = (v - 0.86f) / 0.13f;
@@ -231,8 +232,10 @@ void phantom_canvas_stroke(const AxPhantomCanvas *c, float *plane, const AxPhant
     const float *k = keep ? keep + (gsize)(y + by0) * n + bx0 : NULL;
     const float *bb = best + (gsize)y * bw, *ww = weight + (gsize)y * bw;
     for (int x = 0; x < bw; x++)
-      if (bb[x] < 1)
-        row[x] += ww[x] * profile_value(profile, bb[x], soft) * (k ? k[x] : 1);
+      if (bb[x] < 1) {
+        float v = ww[x] * profile_value(profile, bb[x], soft) * (k ? k[x] : 1);
+        row[x] = profile == PHANTOM_PROFILE_VESSEL ? sqrtf(row[x] * row[x] + v * v) : row[x] + v;
+      }
   }
 }
 

@@ -7,7 +7,7 @@ void ax_phantom_sample_get(int index, AxPhantomSample *sample) {
   switch (index) {
   case 0:
     sample->name = "normal";
-    ax_phantom_params_init(p, 3, 1024);
+    ax_phantom_params_init(p, 45, 1024);
     break;
   case 1:
     sample->name = "effusion-opacity";
@@ -20,7 +20,7 @@ void ax_phantom_sample_get(int index, AxPhantomSample *sample) {
     break;
   case 2:
     sample->name = "mirrored-organs";
-    ax_phantom_params_init(p, 7, 1024);
+    ax_phantom_params_init(p, 38, 1024);
     p->mirrored = TRUE;
     break;
   default:

@@ -50,9 +50,9 @@ static void test_sizes_agree(void) {
       sum += fabs(s / 16.0 - b[y * 256 + x]);
       g_assert_cmpint(abs((int)lround(deep[y * 256 + x] / 257.0) - b[y * 256 + x]), <=, 1);
     }
-  /* thin lines are drawn a pixel wide at least and fainter, kernels are cut to whole pixels: 5 grey levels on average are allowed */
-  g_test_message("mean difference between the sizes: %.2f grey levels, %.0f %% of the tolerance", sum / 65536, 100 * sum / 65536 / 5);
-  g_assert_cmpfloat(sum / 65536, <, 5);
+  /* thin lines are drawn a pixel wide at least and fainter, kernels are cut to whole pixels: two grey levels on average are allowed */
+  g_test_message("mean difference between the sizes: %.2f grey levels, %.0f %% of the tolerance", sum / 65536, 100 * sum / 65536 / 2);
+  g_assert_cmpfloat(sum / 65536, <, 2);
   ax_phantom_truth_clear(&large);
   ax_phantom_truth_clear(&small);
 }
@@ -322,7 +322,7 @@ static void test_paste(void) {
       AxBox lung = t.boxes[s & 1 ? 11 : 20];
       double cx = (box.x1 + box.x2), cy = (box.y1 + box.y2); /* twice the centre in pixels of 512 is the centre in 1024 */
       g_assert_true(cx > lung.x1 - 10 && cx < lung.x2 + 10 && cy > lung.y1 - 10 && cy < lung.y2 + 10);
-      double in = 0, out = 0, all = 0;
+      double in = 0, all = 0;
       for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) {
           int d = work[y * size + x] - film[y * size + x];
@@ -330,8 +330,6 @@ static void test_paste(void) {
           all += d;
           if (x >= box.x1 && x < box.x2 && y >= box.y1 && y < box.y2)
             in += d;
-          else
-            out += d;
         }
       least = MIN(least, in / all);
       if (s % 4 == 0)
@@ -361,8 +359,9 @@ static void test_speed(void) {
     AxPhantomParams p;
     ax_phantom_params_draw(&p, 50 + i, 512);
     clock_t start = clock();
-    g_autofree guint8 *pixels = render(&p, NULL);
+    guint8 *pixels = render(&p, NULL);
     best = MIN(best, 1000.0 * (clock() - start) / CLOCKS_PER_SEC);
+    g_free(pixels);
   }
   g_test_message("512x512 in %.0f ms of processor time (400 asked)", best);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
