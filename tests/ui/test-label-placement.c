@@ -1,0 +1,74 @@
+/* Labels: inside the view, none over another, the first one always there. */
+#include "ui/label-placement.h"
+
+static void test_random(void) {
+  guint wanted = 0, placed = 0;
+
+  for (int t = 0; t < 2000; t++) {
+    AxLabel labels[36] = {0};
+    AxBox view = {0, 0, g_test_rand_double_range(150, 1200), g_test_rand_double_range(100, 900)};
+    guint n = g_test_rand_int_range(1, 37), count = 0;
+
+    for (guint i = 0; i < n; i++) {
+      double x = g_test_rand_double_range(-50, view.x2), y = g_test_rand_double_range(-50, view.y2);
+
+      labels[i].box = (AxBox){x, y, x + g_test_rand_double_range(5, 400), y + g_test_rand_double_range(5, 400)};
+      labels[i].width = g_test_rand_double_range(30, 120);
+      labels[i].height = 18;
+      labels[i].priority = g_test_rand_int_range(0, 3);
+    }
+    labels[0].priority = -1;
+    labels[0].box = (AxBox){10, 10, 60, 60};
+    placed += ax_labels_place(labels, n, view);
+    wanted += n;
+    g_assert_true(labels[0].placed);
+    for (guint i = 0; i < n; i++) {
+      AxBox a = labels[i].place;
+
+      if (!labels[i].placed)
+        continue;
+      count++;
+      g_assert_cmpfloat(a.x1, >=, view.x1);
+      g_assert_cmpfloat(a.y1, >=, view.y1);
+      g_assert_cmpfloat(a.x2, <=, view.x2);
+      g_assert_cmpfloat(a.y2, <=, view.y2);
+      g_assert_cmpfloat_with_epsilon(a.x2 - a.x1, labels[i].width, 1e-9);
+      for (guint k = 0; k < i; k++)
+        if (labels[k].placed)
+          g_assert_cmpfloat(ax_box_area((AxBox){MAX(a.x1, labels[k].place.x1), MAX(a.y1, labels[k].place.y1),
+                                                MIN(a.x2, labels[k].place.x2), MIN(a.y2, labels[k].place.y2)}),
+                            ==, 0);
+    }
+    g_assert_cmpuint(count, <=, n);
+  }
+  g_test_message("%u of %u labels placed", placed, wanted);
+  g_assert_cmpuint(placed, >, wanted / 2);
+}
+
+static void test_same_box(void) {
+  AxLabel labels[4] = {0};
+
+  for (int i = 0; i < 4; i++)
+    labels[i] = (AxLabel){.box = {100, 100, 300, 300}, .width = 60, .height = 20, .priority = 3 - i};
+  g_assert_cmpuint(ax_labels_place(labels, 4, (AxBox){0, 0, 400, 400}), ==, 4);
+  /* the lowest priority number has the best place: above the top left corner */
+  g_assert_cmpfloat(labels[3].place.x1, ==, 100);
+  g_assert_cmpfloat(labels[3].place.y2, ==, 100);
+}
+
+static void test_no_room(void) {
+  AxLabel label = {.box = {10, 10, 20, 20}, .width = 600, .height = 20};
+  AxLabel outside = {.box = {500, 10, 520, 20}, .width = 10, .height = 10};
+
+  g_assert_cmpuint(ax_labels_place(&label, 1, (AxBox){0, 0, 400, 400}), ==, 0);
+  g_assert_cmpuint(ax_labels_place(&outside, 1, (AxBox){0, 0, 400, 400}), ==, 0);
+  g_assert_cmpuint(ax_labels_place(NULL, 0, (AxBox){0, 0, 400, 400}), ==, 0);
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/ui/label-placement/random", test_random);
+  g_test_add_func("/ui/label-placement/same-box", test_same_box);
+  g_test_add_func("/ui/label-placement/no-room", test_no_room);
+  return g_test_run();
+}

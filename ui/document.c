@@ -1,0 +1,332 @@
+#include "ui/document.h"
+
+#include <glib/gi18n-lib.h>
+
+struct _AxDocument {
+  GObject parent_instance;
+  AxSession *session;
+  GCancellable *reading;      /* of the file being read */
+  GCancellable *perceiving[2]; /* of the requests under way: plain, mirrored */
+  AxDocumentState state;
+  char *name, *path, *stage;
+  double progress;
+  AxImage *image;
+  AxPyramid *pyramid;
+  AxPerception *perceptions[2];
+  GError *error;
+};
+
+enum { PROP_0, PROP_STATE, PROP_PROGRESS, PROP_STAGE, PROP_NAME, N_PROPS };
+enum { LOADED, PERCEIVED, FAILED, N_SIGNALS };
+static GParamSpec *props[N_PROPS];
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE(AxDocument, ax_document, G_TYPE_OBJECT)
+
+GType ax_document_state_get_type(void) {
+  static gsize type;
+  static const GEnumValue values[] = {
+    {AX_DOCUMENT_EMPTY, "AX_DOCUMENT_EMPTY", "empty"},
+    {AX_DOCUMENT_LOADING, "AX_DOCUMENT_LOADING", "loading"},
+    {AX_DOCUMENT_PERCEIVING, "AX_DOCUMENT_PERCEIVING", "perceiving"},
+    {AX_DOCUMENT_READY, "AX_DOCUMENT_READY", "ready"},
+    {AX_DOCUMENT_FAILED, "AX_DOCUMENT_FAILED", "failed"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter(&type))
+    g_once_init_leave(&type, g_enum_register_static("AxDocumentState", values));
+  return type;
+}
+
+static void set_state(AxDocument *self, AxDocumentState state) {
+  if (self->state == state)
+    return;
+  self->state = state;
+  g_object_notify_by_pspec(G_OBJECT(self), props[PROP_STATE]);
+}
+
+static void set_progress(AxDocument *self, double progress, const char *stage) {
+  progress = CLAMP(progress, 0, 1);
+  if (self->progress != progress) {
+    self->progress = progress;
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_PROGRESS]);
+  }
+  if (g_strcmp0(self->stage, stage) != 0) {
+    g_free(self->stage);
+    self->stage = g_strdup(stage);
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_STAGE]);
+  }
+}
+
+static void fail(AxDocument *self, AxDocumentState state, const GError *error) {
+  g_autoptr(GError) copy = g_error_copy(error);
+
+  g_clear_error(&self->error);
+  self->error = g_error_copy(error);
+  set_state(self, state);
+  g_signal_emit(self, signals[FAILED], 0, copy);
+}
+
+static void cancel(GCancellable **cancellable) {
+  g_autoptr(GCancellable) old = g_steal_pointer(cancellable);
+
+  if (old)
+    g_cancellable_cancel(old);
+}
+
+/* ---- perceiving ---- */
+
+typedef struct {
+  GWeakRef document; /* a request does not keep a closed document alive */
+  GCancellable *cancellable;
+  gboolean mirrored;
+} Request;
+
+static Request *request_new(AxDocument *self, gboolean mirrored) {
+  Request *request = g_new0(Request, 1);
+
+  g_weak_ref_init(&request->document, self);
+  request->cancellable = g_object_ref(self->perceiving[mirrored]);
+  request->mirrored = mirrored;
+  return request;
+}
+
+static void request_free(Request *request) {
+  g_weak_ref_clear(&request->document);
+  g_object_unref(request->cancellable);
+  g_free(request);
+}
+
+/* The document, if the request is still the one it waits for. */
+static AxDocument *request_get_document(Request *request) {
+  AxDocument *self = g_weak_ref_get(&request->document);
+
+  if (self && self->perceiving[request->mirrored] != request->cancellable)
+    g_clear_object(&self);
+  return self;
+}
+
+static void on_progress(double fraction, const char *stage, gpointer data) {
+  g_autoptr(AxDocument) self = request_get_document(data);
+
+  if (self)
+    set_progress(self, fraction, stage);
+}
+
+static void settle(AxDocument *self) {
+  if (self->perceiving[0] || self->perceiving[1])
+    return;
+  set_progress(self, 0, NULL);
+  set_state(self, AX_DOCUMENT_READY);
+}
+
+static void on_perceived(GObject *source, GAsyncResult *result, gpointer data) {
+  Request *request = data;
+  g_autoptr(AxDocument) self = request_get_document(request);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AxPerception) perception = ax_session_perceive_finish(AX_SESSION(source), result, &error);
+  gboolean mirrored = request->mirrored;
+
+  request_free(request);
+  if (!self)
+    return;
+  g_clear_object(&self->perceiving[mirrored]);
+  if (perception) {
+    self->perceptions[mirrored] = g_steal_pointer(&perception);
+    settle(self);
+    g_signal_emit(self, signals[PERCEIVED], 0, mirrored);
+  } else {
+    settle(self);
+    if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+      fail(self, self->state, error);
+  }
+}
+
+void ax_document_perceive(AxDocument *self, gboolean mirrored) {
+  g_return_if_fail(AX_IS_DOCUMENT(self));
+  mirrored = !!mirrored;
+  if (!self->image || self->perceptions[mirrored] || self->perceiving[mirrored])
+    return;
+  self->perceiving[mirrored] = g_cancellable_new();
+  set_progress(self, 0, _("Waiting for the model"));
+  set_state(self, AX_DOCUMENT_PERCEIVING);
+
+  Request *request = request_new(self, mirrored);
+  ax_session_perceive_async(self->session, self->image, mirrored, on_progress, request, request->cancellable, on_perceived, request);
+}
+
+/* ---- reading ---- */
+
+typedef struct {
+  char *path, *name;
+  GBytes *bytes;
+} Source;
+
+static void source_free(gpointer data) {
+  Source *source = data;
+
+  g_free(source->path);
+  g_free(source->name);
+  g_clear_pointer(&source->bytes, g_bytes_unref);
+  g_free(source);
+}
+
+/* The pyramid is made on the reading thread too: 10 ms that the window does not wait. */
+static void read_thread(GTask *task, gpointer object, gpointer data, GCancellable *cancellable) {
+  Source *source = data;
+  GError *error = NULL;
+  g_autoptr(AxImage) image = source->bytes ? ax_image_load_bytes(source->bytes, source->name, cancellable, &error)
+                                           : ax_image_load(source->path, cancellable, &error);
+
+  if (image)
+    g_task_return_pointer(task, ax_pyramid_new(image), (GDestroyNotify)ax_pyramid_unref);
+  else
+    g_task_return_error(task, error);
+}
+
+static void on_read(GObject *object, GAsyncResult *result, gpointer data) {
+  AxDocument *self = AX_DOCUMENT(object);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AxPyramid) pyramid = g_task_propagate_pointer(G_TASK(result), &error);
+
+  if (self->reading != g_task_get_cancellable(G_TASK(result)))
+    return; /* another file was opened, or the reading was cancelled */
+  g_clear_object(&self->reading);
+  set_progress(self, 0, NULL);
+  if (!pyramid) {
+    fail(self, AX_DOCUMENT_FAILED, error);
+    return;
+  }
+  self->image = g_object_ref(ax_pyramid_get_image(pyramid));
+  self->pyramid = g_steal_pointer(&pyramid);
+  g_signal_emit(self, signals[LOADED], 0);
+  ax_document_perceive(self, FALSE);
+}
+
+static void forget(AxDocument *self) {
+  cancel(&self->reading);
+  for (int i = 0; i < 2; i++) {
+    cancel(&self->perceiving[i]);
+    g_clear_pointer(&self->perceptions[i], ax_perception_unref);
+  }
+  g_clear_error(&self->error);
+  g_clear_pointer(&self->pyramid, ax_pyramid_unref);
+  g_clear_object(&self->image);
+  g_clear_pointer(&self->path, g_free);
+  g_clear_pointer(&self->name, g_free);
+}
+
+static void open_source(AxDocument *self, Source *source) {
+  g_autoptr(GTask) task = NULL;
+
+  forget(self);
+  self->path = g_strdup(source->path);
+  self->name = g_strdup(source->name);
+  g_object_notify_by_pspec(G_OBJECT(self), props[PROP_NAME]);
+  self->reading = g_cancellable_new();
+  set_progress(self, 0, _("Reading the file"));
+  set_state(self, AX_DOCUMENT_LOADING);
+
+  task = g_task_new(self, self->reading, on_read, NULL);
+  g_task_set_check_cancellable(task, FALSE);
+  g_task_set_task_data(task, source, source_free);
+  g_task_run_in_thread(task, read_thread);
+}
+
+void ax_document_open_path(AxDocument *self, const char *path) {
+  Source *source;
+
+  g_return_if_fail(AX_IS_DOCUMENT(self) && path != NULL);
+  source = g_new0(Source, 1);
+  source->path = g_strdup(path);
+  source->name = g_filename_display_basename(path);
+  open_source(self, source);
+}
+
+void ax_document_open_bytes(AxDocument *self, GBytes *bytes, const char *name) {
+  Source *source;
+
+  g_return_if_fail(AX_IS_DOCUMENT(self) && bytes != NULL && name != NULL);
+  source = g_new0(Source, 1);
+  source->bytes = g_bytes_ref(bytes);
+  source->name = g_strdup(name);
+  open_source(self, source);
+}
+
+void ax_document_cancel(AxDocument *self) {
+  g_return_if_fail(AX_IS_DOCUMENT(self));
+  if (!ax_document_get_busy(self))
+    return;
+  cancel(&self->reading);
+  cancel(&self->perceiving[0]);
+  cancel(&self->perceiving[1]);
+  set_progress(self, 0, NULL);
+  set_state(self, self->image ? AX_DOCUMENT_READY : AX_DOCUMENT_EMPTY);
+}
+
+/* ---- getters ---- */
+
+AxDocumentState ax_document_get_state(AxDocument *self) { return self->state; }
+double ax_document_get_progress(AxDocument *self) { return self->progress; }
+const char *ax_document_get_stage(AxDocument *self) { return self->stage; }
+const char *ax_document_get_name(AxDocument *self) { return self->name ? self->name : ""; }
+const char *ax_document_get_path(AxDocument *self) { return self->path; }
+AxImage *ax_document_get_image(AxDocument *self) { return self->image; }
+AxPyramid *ax_document_get_pyramid(AxDocument *self) { return self->pyramid; }
+AxPerception *ax_document_get_perception(AxDocument *self, gboolean mirrored) { return self->perceptions[!!mirrored]; }
+const GError *ax_document_get_error(AxDocument *self) { return self->error; }
+
+gboolean ax_document_get_busy(AxDocument *self) {
+  return self->state == AX_DOCUMENT_LOADING || self->state == AX_DOCUMENT_PERCEIVING;
+}
+
+/* ---- GObject ---- */
+
+static void ax_document_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
+  AxDocument *self = AX_DOCUMENT(object);
+
+  switch (id) {
+  case PROP_STATE: g_value_set_enum(value, self->state); break;
+  case PROP_PROGRESS: g_value_set_double(value, self->progress); break;
+  case PROP_STAGE: g_value_set_string(value, self->stage); break;
+  case PROP_NAME: g_value_set_string(value, ax_document_get_name(self)); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  }
+}
+
+static void ax_document_dispose(GObject *object) {
+  AxDocument *self = AX_DOCUMENT(object);
+
+  forget(self);
+  g_clear_object(&self->session);
+  g_clear_pointer(&self->stage, g_free);
+  G_OBJECT_CLASS(ax_document_parent_class)->dispose(object);
+}
+
+static void ax_document_class_init(AxDocumentClass *klass) {
+  GObjectClass *object_class = G_OBJECT_CLASS(klass);
+  const GParamFlags read = G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS;
+
+  object_class->get_property = ax_document_get_property;
+  object_class->dispose = ax_document_dispose;
+  props[PROP_STATE] = g_param_spec_enum("state", NULL, NULL, AX_TYPE_DOCUMENT_STATE, AX_DOCUMENT_EMPTY, read);
+  props[PROP_PROGRESS] = g_param_spec_double("progress", NULL, NULL, 0, 1, 0, read);
+  props[PROP_STAGE] = g_param_spec_string("stage", NULL, NULL, NULL, read);
+  props[PROP_NAME] = g_param_spec_string("name", NULL, NULL, "", read);
+  g_object_class_install_properties(object_class, N_PROPS, props);
+  signals[LOADED] = g_signal_new("loaded", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[PERCEIVED] = g_signal_new("perceived", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                                    G_TYPE_BOOLEAN);
+  signals[FAILED] = g_signal_new("failed", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                                 G_TYPE_ERROR);
+}
+
+static void ax_document_init(AxDocument *self) {}
+
+AxDocument *ax_document_new(AxSession *session) {
+  AxDocument *self = g_object_new(AX_TYPE_DOCUMENT, NULL);
+
+  self->session = g_object_ref(session);
+  return self;
+}

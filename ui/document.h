@@ -1,0 +1,50 @@
+/* One opened radiograph. What lives here: AxDocument, which loads a file on a thread, asks the session to perceive it, and keeps
+ * what came of it: image, pyramid, answers for the plain and for the mirrored pixels, progress and errors. Opening another file
+ * cancels what is under way; dropping the document during work is safe. May use GIO, engine/anatomix.h and ui/pyramid.h; no
+ * GTK, so it is tested without a display. Main thread only. */
+#pragma once
+
+#include "ui/pyramid.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+  AX_DOCUMENT_EMPTY,
+  AX_DOCUMENT_LOADING,    /* a file is being read; what was shown before is gone */
+  AX_DOCUMENT_PERCEIVING, /* the image is there, the model is at work */
+  AX_DOCUMENT_READY,      /* the image is there and the model is not at work: answered, failed or cancelled */
+  AX_DOCUMENT_FAILED,     /* the file could not be read: see ax_document_get_error() */
+} AxDocumentState;
+
+#define AX_TYPE_DOCUMENT_STATE (ax_document_state_get_type())
+GType ax_document_state_get_type(void);
+
+#define AX_TYPE_DOCUMENT (ax_document_get_type())
+G_DECLARE_FINAL_TYPE(AxDocument, ax_document, AX, DOCUMENT, GObject)
+
+/* Properties, with explicit notify: state, progress (0..1), stage (a word for people), name.
+ * Signals: "loaded" once an image is there; "perceived" (gboolean mirrored) once an answer is there; "failed" (GError) when
+ * reading or perceiving failed, never for a cancelled piece of work. */
+AxDocument *ax_document_new(AxSession *session);
+
+/* Reads the file and perceives it. */
+void ax_document_open_path(AxDocument *self, const char *path);
+/* The same for bytes from elsewhere; `name` is shown to people. */
+void ax_document_open_bytes(AxDocument *self, GBytes *bytes, const char *name);
+/* Asks for the answer to the plain or the mirrored pixels, unless it is there or on its way. */
+void ax_document_perceive(AxDocument *self, gboolean mirrored);
+/* Stops reading or perceiving. An image that is there stays. */
+void ax_document_cancel(AxDocument *self);
+
+AxDocumentState ax_document_get_state(AxDocument *self);
+gboolean ax_document_get_busy(AxDocument *self);
+double ax_document_get_progress(AxDocument *self);
+const char *ax_document_get_stage(AxDocument *self);
+const char *ax_document_get_name(AxDocument *self); /* "" when empty */
+const char *ax_document_get_path(AxDocument *self); /* NULL for bytes */
+AxImage *ax_document_get_image(AxDocument *self);   /* (transfer none), or NULL */
+AxPyramid *ax_document_get_pyramid(AxDocument *self);
+AxPerception *ax_document_get_perception(AxDocument *self, gboolean mirrored); /* (transfer none), or NULL */
+const GError *ax_document_get_error(AxDocument *self);                         /* of the last failure, or NULL */
+
+G_END_DECLS

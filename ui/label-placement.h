@@ -1,0 +1,22 @@
+/* Labels that do not cover each other. What lives here: the choice of a place for each box's label, by plain geometry. May use
+ * engine/anatomix.h for the box type; no GTK, so it is tested without a display. */
+#pragma once
+
+#include "engine/anatomix.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  AxBox box;            /* what is labelled, in view pixels */
+  double width, height; /* of the text with its padding */
+  int priority;         /* lower is placed first */
+  AxBox place;          /* out: where the label goes */
+  gboolean placed;      /* out: FALSE when it found no free place or its box is out of view */
+} AxLabel;
+
+/* Places labels inside `view` in the order of priority (then of the array), none over another. Tried in turn: above the box's
+ * top left and right corners, inside them, below and inside the lower corners, then the same shifted down line by line.
+ * Returns how many were placed. */
+guint ax_labels_place(AxLabel *labels, guint n_labels, AxBox view);
+
+G_END_DECLS
