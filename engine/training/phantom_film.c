@@ -80,13 +80,13 @@ void phantom_film(AxPhantomScene *s, float *display) {
       float g = ((float)(z & 0xffff) + (float)((z >> 16) & 0xffff) + (float)((z >> 32) & 0xffff) + (float)(z >> 48)) / 65535.0f - 2.0f;
       t *= 1 + CLAMP((float)gamma_noise * g * 1.7f / sqrtf(t * 3 + 0.02f), -0.5f, 0.5f);
     }
-    expo[i] = -logf(t) * 1.0f;
+    expo[i] = -logf(t);
   }
   phantom_canvas_blur(s->c, expo, 0.75);
   /* processing: less of the coarse differences, a little more of the fine ones, as film processors do */
   memcpy(scatter, expo, count * sizeof(float));
   phantom_canvas_blur(s->c, scatter, 88);
-  float *fine = display;
+  float *fine = display; /* borrowed: every pixel is read before its display value is written */
   memcpy(fine, expo, count * sizeof(float));
   phantom_canvas_blur(s->c, fine, 4.5);
   draw_marker(s, marker);

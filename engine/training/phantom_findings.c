@@ -133,7 +133,7 @@ static void pneumothorax(AxPhantomScene *s, const AxPhantomFinding *f, int side,
     phantom_path_add(&air, l->x[i], l->y[i], 0, 0);
   double top = a->apex[side] + cap, bottom = reach;
   for (int i = 0; i <= 50; i++) {
-    double q = 1 - i / 50.0, y = top + (bottom - top) * q, in = gap * pow(MAX(0, 1 - q), 0.55) * (q > 0.04 ? 1 : 1) + 2.0 * phantom_noise(s->p->seed + 881, y, 0, 50);
+    double q = 1 - i / 50.0, y = top + (bottom - top) * q, in = gap * pow(MAX(0, 1 - q), 0.55) + 2.0 * phantom_noise(s->p->seed + 881, y, 0, 50);
     double x = phantom_lateral(a, side, y) + dir * in;
     if (q < 0.16) { /* round the top of the lung over towards the mediastinum */
       double w = 1 - q / 0.16, inner = phantom_medial(a, side, top), span = inner - x;
