@@ -3,6 +3,7 @@
 #include "engine/image/png-write.h"
 
 #include <math.h>
+#include <string.h>
 
 #define PICTURE_SIDE 1200 /* longer side of the radiograph in the picture, pixels */
 #define PANEL_WIDTH 560
@@ -62,6 +63,15 @@ set_structure_color (cairo_t *cr, guint index, double alpha)
   cairo_set_source_rgba (cr, rgb[0], rgb[1], rgb[2], alpha);
 }
 
+/* The structure's colour halfway to white: legible on black also where the colour itself is dark. */
+static void
+set_text_color (cairo_t *cr, guint index)
+{
+  double rgb[3];
+  ax_anatomy_color (index, rgb);
+  cairo_set_source_rgb (cr, (rgb[0] + 1) / 2, (rgb[1] + 1) / 2, (rgb[2] + 1) / 2);
+}
+
 static void
 draw_frame (cairo_t *cr, AxBox b, guint index)
 {
@@ -112,9 +122,9 @@ static void
 draw_label (cairo_t *cr, AxBox at, const char *text, double ascent, guint index)
 {
   cairo_rectangle (cr, at.x1, at.y1, at.x2 - at.x1, at.y2 - at.y1);
-  cairo_set_source_rgba (cr, 0, 0, 0, 0.62);
+  cairo_set_source_rgba (cr, 0, 0, 0, 0.7);
   cairo_fill (cr);
-  set_structure_color (cr, index, 1);
+  set_text_color (cr, index);
   cairo_move_to (cr, at.x1 + 3, at.y1 + ascent + 1);
   cairo_show_text (cr, text);
 }
@@ -249,6 +259,14 @@ panel_findings (Panel *panel, const AxPerception *p)
   }
 }
 
+/* The sentence without the structure's name in front, which the panel has already said. */
+static const char *
+predicate (const char *sentence, const char *name)
+{
+  gsize n = strlen (name);
+  return g_ascii_strncasecmp (sentence, name, n) == 0 && sentence[n] == ' ' ? sentence + n + 1 : sentence;
+}
+
 static void
 panel_sentences (Panel *panel, const AxPerception *p)
 {
@@ -259,11 +277,12 @@ panel_sentences (Panel *panel, const AxPerception *p)
     set_structure_color (cr, i, 1);
     cairo_rectangle (cr, panel->x, panel->y - PANEL_FONT * 0.75, PANEL_FONT * 0.75, PANEL_FONT * 0.75);
     cairo_fill (cr);
+    set_text_color (cr, i);
     show_fitting (cr, panel->x + 18, panel->y, 112, ax_anatomy_short_name (i));
     cairo_set_source_rgb (cr, 0.82, 0.82, 0.82);
     if (a->n_retrieved > 0) {
       g_autofree char *score = g_strdup_printf ("%.2f", a->retrieved[0].score);
-      show_fitting (cr, panel->x + 134, panel->y, panel->width - 134 - 44, a->retrieved[0].sentence);
+      show_fitting (cr, panel->x + 134, panel->y, panel->width - 134 - 44, predicate (a->retrieved[0].sentence, a->name));
       show_fitting (cr, panel->x + panel->width - 36, panel->y, 36, score);
     }
     panel->y += PANEL_FONT * 1.32;
