@@ -1,4 +1,4 @@
-/* A session without a model, for the tests of ui/: implements the parts of engine/anatomix.h that ui/ uses. Answers come after
+/* A session without a model, for the tests of ui/: implements the parts of engine/anatomix.h that ui/ uses, beside the engine's own names. Answers come after
  * AX_FAKE_DELAY_MS (default 60) in ten steps, depend on the image's size and on the mirroring only, and move by one hundredth
  * on mirrored pixels so that no overlap is perfect. A model folder named "missing" fails to load. */
 #include "engine/anatomix.h"
@@ -7,78 +7,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Boxes in 1024ths of the image: medians of the boxes of the spec's 36 structures over many films, in steps of four. */
-static const struct {
-  const char *name, *short_name;
-  AxAnatomyGroup group;
-  int box[4];
-} table[AX_N_ANATOMY] = {
-  {"Abdominal cavity", "Abdomen", AX_GROUP_DIAPHRAGM, {148, 692, 880, 1020}},
-  {"Aortic arch structure", "Aortic arch", AX_GROUP_MEDIASTINUM, {488, 280, 604, 396}},
-  {"Apical zone of left lung", "L apex", AX_GROUP_LUNGS, {564, 144, 772, 220}},
-  {"Apical zone of right lung", "R apex", AX_GROUP_LUNGS, {272, 148, 480, 228}},
-  {"Cardiac shadow viewed radiologically or Heart", "Heart", AX_GROUP_HEART, {404, 460, 776, 772}},
-  {"Descending aorta", "Desc. aorta", AX_GROUP_MEDIASTINUM, {528, 360, 604, 728}},
-  {"Hilar Area of the Left Lung", "L hilum", AX_GROUP_LUNGS, {608, 380, 708, 540}},
-  {"Hilar Area of the Right Lung", "R hilum", AX_GROUP_LUNGS, {352, 404, 456, 584}},
-  {"Left clavicle", "L clavicle", AX_GROUP_BONES, {564, 96, 972, 244}},
-  {"Left hemidiaphragm", "L hemidiaphragm", AX_GROUP_DIAPHRAGM, {572, 732, 880, 808}},
-  {"Left lower lung zone", "L lower zone", AX_GROUP_LUNGS, {668, 540, 884, 792}},
-  {"Left lung", "L lung", AX_GROUP_LUNGS, {564, 144, 880, 792}},
-  {"Left mid lung zone", "L mid zone", AX_GROUP_LUNGS, {596, 344, 860, 540}},
-  {"Left upper lung zone", "L upper zone", AX_GROUP_LUNGS, {564, 144, 824, 344}},
-  {"Mediastinum", "Mediastinum", AX_GROUP_MEDIASTINUM, {404, 168, 776, 772}},
-  {"Right atrial structure", "R atrium", AX_GROUP_HEART, {404, 568, 536, 756}},
-  {"Right border of heart viewed radiologically", "R heart border", AX_GROUP_HEART, {404, 460, 544, 772}},
-  {"Right clavicle", "R clavicle", AX_GROUP_BONES, {56, 104, 468, 248}},
-  {"Right hemidiaphragm", "R hemidiaphragm", AX_GROUP_DIAPHRAGM, {148, 680, 528, 768}},
-  {"Right lower lung zone", "R lower zone", AX_GROUP_LUNGS, {144, 508, 440, 764}},
-  {"Right lung", "R lung", AX_GROUP_LUNGS, {148, 148, 476, 764}},
-  {"Right mid lung zone", "R mid zone", AX_GROUP_LUNGS, {180, 328, 468, 508}},
-  {"Right upper lung zone", "R upper zone", AX_GROUP_LUNGS, {216, 148, 480, 328}},
-  {"Structure of carina", "Carina", AX_GROUP_MEDIASTINUM, {460, 368, 564, 432}},
-  {"Structure of left margin of heart", "L heart border", AX_GROUP_HEART, {544, 460, 776, 772}},
-  {"Structure of left upper quadrant of abdomen", "L upper abdomen", AX_GROUP_DIAPHRAGM, {548, 744, 880, 1020}},
-  {"Structure of right upper quadrant of abdomen", "R upper abdomen", AX_GROUP_DIAPHRAGM, {148, 692, 548, 1020}},
-  {"Superior mediastinum", "Sup. mediastinum", AX_GROUP_MEDIASTINUM, {460, 168, 604, 460}},
-  {"Superior vena cava structure", "SVC", AX_GROUP_MEDIASTINUM, {460, 240, 528, 528}},
-  {"Trachea and Main Bronchus", "Trachea", AX_GROUP_MEDIASTINUM, {468, 52, 548, 396}},
-  {"Vertebral column", "Spine", AX_GROUP_BONES, {472, 52, 600, 892}},
-  {"cavoatrial", "Cavoatrial", AX_GROUP_HEART, {404, 492, 504, 568}},
-  {"left cardiophrenic sulcus", "L cardiophrenic", AX_GROUP_DIAPHRAGM, {736, 704, 820, 780}},
-  {"Left costodiaphragmatic recess", "L costophrenic", AX_GROUP_DIAPHRAGM, {808, 708, 892, 800}},
-  {"right cardiophrenic sulcus", "R cardiophrenic", AX_GROUP_DIAPHRAGM, {344, 656, 432, 732}},
-  {"Right costodiaphragmatic recess", "R costophrenic", AX_GROUP_DIAPHRAGM, {136, 684, 224, 772}},
+/* Boxes in 1024ths of the image, in index order: medians over many films, in steps of four. */
+static const int boxes[AX_N_ANATOMY][4] = {
+  {148, 692, 880, 1020}, /* Abdominal cavity */
+  {488, 280, 604, 396}, /* Aortic arch structure */
+  {564, 144, 772, 220}, /* Apical zone of left lung */
+  {272, 148, 480, 228}, /* Apical zone of right lung */
+  {404, 460, 776, 772}, /* Cardiac shadow viewed radiologically or Heart */
+  {528, 360, 604, 728}, /* Descending aorta */
+  {608, 380, 708, 540}, /* Hilar Area of the Left Lung */
+  {352, 404, 456, 584}, /* Hilar Area of the Right Lung */
+  {564, 96, 972, 244}, /* Left clavicle */
+  {572, 732, 880, 808}, /* Left hemidiaphragm */
+  {668, 540, 884, 792}, /* Left lower lung zone */
+  {564, 144, 880, 792}, /* Left lung */
+  {596, 344, 860, 540}, /* Left mid lung zone */
+  {564, 144, 824, 344}, /* Left upper lung zone */
+  {404, 168, 776, 772}, /* Mediastinum */
+  {404, 568, 536, 756}, /* Right atrial structure */
+  {404, 460, 544, 772}, /* Right border of heart viewed radiologically */
+  {56, 104, 468, 248}, /* Right clavicle */
+  {148, 680, 528, 768}, /* Right hemidiaphragm */
+  {144, 508, 440, 764}, /* Right lower lung zone */
+  {148, 148, 476, 764}, /* Right lung */
+  {180, 328, 468, 508}, /* Right mid lung zone */
+  {216, 148, 480, 328}, /* Right upper lung zone */
+  {460, 368, 564, 432}, /* Structure of carina */
+  {544, 460, 776, 772}, /* Structure of left margin of heart */
+  {548, 744, 880, 1020}, /* Structure of left upper quadrant of abdomen */
+  {148, 692, 548, 1020}, /* Structure of right upper quadrant of abdomen */
+  {460, 168, 604, 460}, /* Superior mediastinum */
+  {460, 240, 528, 528}, /* Superior vena cava structure */
+  {468, 52, 548, 396}, /* Trachea and Main Bronchus */
+  {472, 52, 600, 892}, /* Vertebral column */
+  {404, 492, 504, 568}, /* cavoatrial */
+  {736, 704, 820, 780}, /* left cardiophrenic sulcus */
+  {808, 708, 892, 800}, /* Left costodiaphragmatic recess */
+  {344, 656, 432, 732}, /* right cardiophrenic sulcus */
+  {136, 684, 224, 772}, /* Right costodiaphragmatic recess */
 };
-
-static const guint pairs[AX_N_PAIRS][2] = {{2, 3},   {6, 7},   {8, 17},  {9, 18},  {10, 19}, {11, 20},
-                                           {12, 21}, {13, 22}, {24, 16}, {25, 26}, {32, 34}, {33, 35}};
 
 static const char *const labels[] = {"Atelectasis",   "Cardiomegaly",  "Consolidation",    "Edema",      "Enlarged Cardiomediastinum",
                                      "Fracture",      "Lung Lesion",   "Lung Opacity",     "No Finding", "Pleural Effusion",
                                      "Pleural Other", "Pneumonia",     "Pneumothorax",     "Support Devices"};
-
-const char *ax_anatomy_name(guint index) { return table[index].name; }
-const char *ax_anatomy_short_name(guint index) { return table[index].short_name; }
-AxAnatomyGroup ax_anatomy_group(guint index) { return table[index].group; }
-
-const char *ax_anatomy_group_name(AxAnatomyGroup group) {
-  static const char *const names[] = {"Lungs", "Heart", "Mediastinum", "Bones", "Diaphragm and abdomen"};
-
-  return names[group];
-}
-
-void ax_anatomy_pair(guint pair, guint *left, guint *right) {
-  *left = pairs[pair][0];
-  *right = pairs[pair][1];
-}
-
-void ax_anatomy_color(guint index, double rgb[3]) {
-  /* Okabe and Ito's palette, one hue a group. */
-  static const double hues[AX_N_GROUPS][3] = {{.34, .71, .91}, {.90, .62, 0}, {.80, .47, .65}, {.94, .89, .26}, {0, .62, .45}};
-
-  memcpy(rgb, hues[table[index].group], 3 * sizeof *rgb);
-}
 
 const char *ax_version(void) { return AX_VERSION; }
 void ax_engine_set_threads(int n) {}
@@ -117,20 +88,20 @@ static AxPerception *answer(AxImage *image, gboolean mirror) {
   for (guint i = 0; i < AX_N_ANATOMY; i++) {
     AxAnatomy *a = &p->anatomy[i];
     double sx = p->width / 1024.0, sy = p->height / 1024.0, shift = mirror ? 10 : 0;
-    const int *b = table[i].box;
+    const int *b = boxes[i];
 
     a->index = i;
-    a->name = table[i].name;
+    a->name = ax_anatomy_name(i);
     a->box1024 = (AxBox){b[0] + shift, b[1], b[2] + shift, b[3]};
     if (mirror)
       a->box1024 = ax_box_mirror(a->box1024, 1024);
     a->box = (AxBox){a->box1024.x1 * sx, a->box1024.y1 * sy, a->box1024.x2 * sx, a->box1024.y2 * sy};
     a->n_retrieved = 2;
     a->retrieved = g_new0(AxRetrieved, 2);
-    a->retrieved[0] = (AxRetrieved){i % 5 ? g_strdup_printf("%s is healthy.", table[i].name)
-                                          : g_strdup_printf("%s shows lung opacity and pleural effusion.", table[i].name),
+    a->retrieved[0] = (AxRetrieved){i % 5 ? g_strdup_printf("%s is healthy.", ax_anatomy_name(i))
+                                          : g_strdup_printf("%s shows lung opacity and pleural effusion.", ax_anatomy_name(i)),
                                     0.95 - 0.01 * i};
-    a->retrieved[1] = (AxRetrieved){g_strdup_printf("%s shows atelectasis.", table[i].name), 0.5};
+    a->retrieved[1] = (AxRetrieved){g_strdup_printf("%s shows atelectasis.", ax_anatomy_name(i)), 0.5};
   }
   p->n_findings = G_N_ELEMENTS(labels);
   p->findings = g_new0(AxFinding, p->n_findings);
@@ -150,10 +121,12 @@ void ax_flip_compare(const AxPerception *plain, const AxPerception *mirrored, Ax
     report->mean_iou += report->iou[i] / AX_N_ANATOMY;
   }
   for (guint i = 0; i < AX_N_PAIRS; i++) {
-    AxBox l = mirrored->anatomy[pairs[i][0]].box, r = mirrored->anatomy[pairs[i][1]].box;
+    guint left, right;
+    AxBox l, r;
 
-    report->pairs[i] = (AxFlipPair){pairs[i][0], pairs[i][1], l.x1 + l.x2 < r.x1 + r.x2, report->iou[pairs[i][0]],
-                                    report->iou[pairs[i][1]]};
+    ax_anatomy_pair(i, &left, &right);
+    l = mirrored->anatomy[left].box, r = mirrored->anatomy[right].box;
+    report->pairs[i] = (AxFlipPair){left, right, l.x1 + l.x2 < r.x1 + r.x2, report->iou[left], report->iou[right]};
     report->n_kept += report->pairs[i].kept;
   }
 }

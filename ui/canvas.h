@@ -1,0 +1,32 @@
+/* The radiograph with its structures, to look at and to touch. What lives here: AxCanvas, a widget of layers over one viewport, with
+ * all mouse and key handling of the picture in one place: left drag sets the grey window, middle drag or space and left drag
+ * moves, the wheel zooms at the pointer, a double click fits; hovering marks the smallest structure under the pointer, a click
+ * selects it, further clicks go outward. Accessible role: img. May use GTK and the layers. */
+#pragma once
+
+#include "ui/box-layer.h"
+#include "ui/image-layer.h"
+
+G_BEGIN_DECLS
+
+#define AX_TYPE_CANVAS (ax_canvas_get_type())
+G_DECLARE_FINAL_TYPE(AxCanvas, ax_canvas, AX, CANVAS, GtkWidget)
+
+/* Properties, with explicit notify, readable and writable: hovered and selected, an index of a structure or -1. */
+GtkWidget *ax_canvas_new(void);
+
+AxViewport *ax_canvas_get_viewport(AxCanvas *self);
+AxBoxLayer *ax_canvas_get_box_layer(AxCanvas *self);
+/* Shows another image, fitted, in its own window; NULL shows none. Takes away boxes, hovered and selected. */
+void ax_canvas_set_pyramid(AxCanvas *self, AxPyramid *pyramid);
+/* Boxes of `perception`; for one of mirrored pixels they are mirrored back onto the image. NULL for none. */
+void ax_canvas_set_perception(AxCanvas *self, AxPerception *perception);
+/* The grey window of the image's file. */
+void ax_canvas_reset_window(AxCanvas *self);
+
+int ax_canvas_get_hovered(AxCanvas *self);
+void ax_canvas_set_hovered(AxCanvas *self, int index);
+int ax_canvas_get_selected(AxCanvas *self);
+void ax_canvas_set_selected(AxCanvas *self, int index);
+
+G_END_DECLS

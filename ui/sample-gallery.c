@@ -1,0 +1,135 @@
+#include "ui/sample-gallery.h"
+
+#include "ui/folder.h"
+#include "ui/pyramid.h"
+#include <glib/gi18n-lib.h>
+
+#define SIDE 132
+#define MOST 4
+
+struct _AxSampleGallery {
+  GtkWidget parent_instance;
+  GtkWidget *box;
+  GCancellable *cancellable;
+};
+
+static guint chosen_signal;
+
+G_DEFINE_FINAL_TYPE(AxSampleGallery, ax_sample_gallery, GTK_TYPE_WIDGET)
+
+char *ax_sample_gallery_default_folder(void) {
+  const char *named = g_getenv("ANATOMIX_SAMPLES");
+
+  if (named)
+    return g_strdup(named);
+  if (g_file_test(AX_SOURCE_SAMPLES, G_FILE_TEST_IS_DIR))
+    return g_strdup(AX_SOURCE_SAMPLES);
+  return g_strdup(AX_INSTALLED_SAMPLES);
+}
+
+/* ---- pictures ---- */
+
+static void paint_thread(GTask *task, gpointer source, gpointer path, GCancellable *cancellable) {
+  int side = 2 * SIDE; /* sharp on screens of scale 2 */
+  GError *error = NULL;
+  g_autoptr(AxImage) image = ax_image_load(path, cancellable, &error);
+  g_autoptr(AxPyramid) pyramid = NULL;
+  g_autoptr(AxViewport) viewport = NULL;
+  g_autofree guint8 *lut = NULL;
+  g_autoptr(GBytes) bytes = NULL;
+  guint32 *pixels;
+  AxWindow window;
+
+  if (!image) {
+    g_task_return_error(task, error);
+    return;
+  }
+  pyramid = ax_pyramid_new(image);
+  viewport = ax_viewport_new();
+  window = ax_image_get_default_window(image);
+  ax_viewport_set_view_size(viewport, side, side);
+  ax_viewport_set_image_size(viewport, ax_image_get_width(image), ax_image_get_height(image));
+  ax_viewport_set_window(viewport, window.center, window.width);
+  lut = g_malloc(65536);
+  ax_viewport_fill_lut(viewport, image, lut);
+  pixels = g_new(guint32, side * side);
+  ax_pyramid_draw(pyramid, viewport, 1, lut, pixels, side, side, side);
+  bytes = g_bytes_new_take(pixels, sizeof *pixels * side * side);
+  g_task_return_pointer(task, gdk_memory_texture_new(side, side, GDK_MEMORY_DEFAULT, bytes, sizeof *pixels * side), g_object_unref);
+}
+
+static void on_painted(GObject *picture, GAsyncResult *result, gpointer data) {
+  g_autoptr(GdkTexture) texture = g_task_propagate_pointer(G_TASK(result), NULL);
+
+  if (texture)
+    gtk_picture_set_paintable(GTK_PICTURE(picture), GDK_PAINTABLE(texture));
+}
+
+/* ---- buttons ---- */
+
+/* "Effusion opacity" of "effusion-opacity.png". */
+static char *sample_name(const char *path) {
+  g_autofree char *name = g_filename_display_basename(path);
+  char *dot = strrchr(name, '.');
+
+  if (dot)
+    *dot = '\0';
+  g_strdelimit(name, "-_", ' ');
+  name[0] = g_ascii_toupper(name[0]);
+  return g_strdup(name);
+}
+
+static void on_clicked(GtkButton *button, AxSampleGallery *self) {
+  g_signal_emit(self, chosen_signal, 0, g_object_get_data(G_OBJECT(button), "ax-path"));
+}
+
+static void add_sample(AxSampleGallery *self, const char *path) {
+  GtkWidget *button = gtk_button_new(), *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6), *picture = gtk_picture_new();
+  g_autofree char *name = sample_name(path);
+  g_autoptr(GTask) task = g_task_new(picture, self->cancellable, on_painted, NULL);
+
+  gtk_widget_set_size_request(picture, SIDE, SIDE);
+  gtk_box_append(GTK_BOX(box), picture);
+  gtk_box_append(GTK_BOX(box), gtk_label_new(name));
+  gtk_button_set_child(GTK_BUTTON(button), box);
+  gtk_widget_add_css_class(button, "flat");
+  gtk_widget_add_css_class(button, "sample");
+  gtk_accessible_update_property(GTK_ACCESSIBLE(button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  g_object_set_data_full(G_OBJECT(button), "ax-path", g_strdup(path), g_free);
+  g_signal_connect(button, "clicked", G_CALLBACK(on_clicked), self);
+  gtk_box_append(GTK_BOX(self->box), button);
+  g_task_set_task_data(task, g_strdup(path), g_free);
+  g_task_run_in_thread(task, paint_thread);
+}
+
+static void ax_sample_gallery_dispose(GObject *object) {
+  AxSampleGallery *self = AX_SAMPLE_GALLERY(object);
+
+  if (self->cancellable)
+    g_cancellable_cancel(self->cancellable);
+  g_clear_object(&self->cancellable);
+  g_clear_pointer(&self->box, gtk_widget_unparent);
+  G_OBJECT_CLASS(ax_sample_gallery_parent_class)->dispose(object);
+}
+
+static void ax_sample_gallery_class_init(AxSampleGalleryClass *klass) {
+  G_OBJECT_CLASS(klass)->dispose = ax_sample_gallery_dispose;
+  gtk_widget_class_set_layout_manager_type(GTK_WIDGET_CLASS(klass), GTK_TYPE_BIN_LAYOUT);
+  chosen_signal = g_signal_new("chosen", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+}
+
+static void ax_sample_gallery_init(AxSampleGallery *self) {
+  self->cancellable = g_cancellable_new();
+  self->box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
+  gtk_widget_set_halign(self->box, GTK_ALIGN_CENTER);
+  gtk_widget_set_parent(self->box, GTK_WIDGET(self));
+}
+
+GtkWidget *ax_sample_gallery_new(const char *folder) {
+  AxSampleGallery *self = g_object_new(AX_TYPE_SAMPLE_GALLERY, NULL);
+  g_auto(GStrv) paths = ax_folder_list(folder, FALSE);
+
+  for (guint i = 0; paths[i] && i < MOST; i++)
+    add_sample(self, paths[i]);
+  return GTK_WIDGET(self);
+}
