@@ -1,0 +1,86 @@
+/* Writes seeds for a fuzz target of the weight readers: seeds_weights safetensors|pt|model_json FOLDER. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/checkpoint/safetensors_writer.h"
+#include "tests/engine/checkpoint/reference.h"
+
+static void
+write_seed(const char *folder, const char *name, const void *data, gsize size)
+{
+  g_autofree char *path = g_build_filename(folder, name, NULL);
+  g_autoptr(GError) error = NULL;
+  if (!g_file_set_contents(path, data, (gssize) size, &error))
+    g_error("%s", error->message);
+}
+
+static void
+seed_safetensors(const char *folder)
+{
+  static const float values[6] = { 1, 2, 3, 4, 5, 6 };
+  static const gint64 shape[2] = { 2, 3 }, empty[1] = { 0 };
+  g_autoptr(AxSafetensorsWriter) writer = ax_safetensors_writer_new();
+  g_autofree char *path = g_build_filename(folder, "full", NULL);
+  g_autoptr(GError) error = NULL;
+  ax_safetensors_writer_set_metadata(writer, "format", "anatomix-\"\\\n");
+  if (!ax_safetensors_writer_add_f32(writer, "a.weight", AX_DTYPE_F32, 2, shape, values, &error)
+      || !ax_safetensors_writer_add_f32(writer, "b", AX_DTYPE_F16, 2, shape, values, &error)
+      || !ax_safetensors_writer_add_f32(writer, "c", AX_DTYPE_BF16, 1, empty, NULL, &error)
+      || !ax_safetensors_writer_save(writer, path, &error))
+    g_error("%s", error->message);
+  write_seed(folder, "empty", "\2\0\0\0\0\0\0\0{}", 10);
+}
+
+static void
+seed_pt(const char *folder)
+{
+  static const char tensor[] = "\x80\2}X\1\0\0\0actorch._utils\n_rebuild_tensor_v2\nq\1((X\7\0\0\0storageq\2ctorch\nFloatStorage\nq\3X\1\0\0\0"
+                               "0q\4X\3\0\0\0cpuq\5K\x10tQK\1K\3K\5\x86K\5K\1\x86\x89ccollections\nOrderedDict\n)RtRs.";
+  static const char objects[] = "\x80\2}(X\4\0\0\0argscargparse\nNamespace\n)\x81}(X\1\0\0\0pcpathlib\nPosixPath\n(X\1\0\0\0atRX\1\0\0\0fG?\xf0\0\0\0\0\0\0"
+                                "X\1\0\0\0lJ\xff\xff\xff\xff" "X\1\0\0\0nNub" "X\5\0\0\0model](K\1M\1\1\x88\x89" "eu.";
+  static const char modern[] = "\x80\4\x95\5\0\0\0\0\0\0\0\x8c\x0b" "collections\x94\x8c\x0bOrderedDict\x94\x93)R\x94\x8f(K\1\x90\x86\x8a\2\0\1C\2ab\x87.";
+  write_seed(folder, "tensor", tensor, sizeof tensor - 1);
+  write_seed(folder, "objects", objects, sizeof objects - 1);
+  write_seed(folder, "modern", modern, sizeof modern - 1);
+  const ZipSpoil zip64 = { .zip64 = TRUE };
+  for (int k = 0; k < 2; k++) {
+    ZipMaker *zip = zip_maker_new();
+    const float storage[16] = { 1 };
+    zip_maker_add(zip, "archive/data.pkl", tensor, sizeof tensor - 1, NULL);
+    zip_maker_add(zip, "archive/byteorder", "little", 6, NULL);
+    zip_maker_add(zip, "archive/data/0", storage, sizeof storage, k == 1 ? &zip64 : NULL);
+    g_autoptr(GBytes) bytes = zip_maker_finish(zip, k == 1);
+    gsize size;
+    const void *data = g_bytes_get_data(bytes, &size);
+    write_seed(folder, k == 1 ? "zip64" : "zip", data, size);
+  }
+}
+
+static void
+seed_model_json(const char *folder)
+{
+  static const char text[] = "{\"format\":\"anatomix-model\",\"version\":1,\"name\":\"n\",\"config\":{\"depth\":18,\"a\":1.5e1,\"s\":\"\\u00e4\"},"
+                             "\"files\":{\"apm\":{\"path\":\"w\",\"bytes\":0,\"sha256\":"
+                             "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}},\"licences\":[{\"name\":\"x\"}],"
+                             "\"trained_on\":[],\"quality\":{\"iou\":null,\"t\":true}}";
+  write_seed(folder, "model", text, sizeof text - 1);
+  write_seed(folder, "empty", "{}", 2);
+}
+
+int
+main(int argc, char **argv)
+{
+  if (argc != 3 || g_mkdir_with_parents(argv[2], 0755) != 0) {
+    fprintf(stderr, "usage: seeds_weights safetensors|pt|model_json FOLDER\n");
+    return 2;
+  }
+  if (strcmp(argv[1], "safetensors") == 0)
+    seed_safetensors(argv[2]);
+  else if (strcmp(argv[1], "pt") == 0)
+    seed_pt(argv[2]);
+  else if (strcmp(argv[1], "model_json") == 0)
+    seed_model_json(argv[2]);
+  else
+    return 2;
+  return 0;
+}
