@@ -29,7 +29,8 @@ AxApm        *ax_apm_new        (const AxApmConfig *config, GError **error);
 void          ax_apm_free       (AxApm *apm);
 const AxApmConfig *ax_apm_config (AxApm *apm);
 AxParameters *ax_apm_parameters (AxApm *apm);
-/* Random start as spec 4.5: Kaiming normal (fan out) convolutions, Xavier uniform transformer, PyTorch's defaults elsewhere. */
+/* Random start as spec 4.5: Kaiming normal (fan out) convolutions, Xavier uniform transformer, PyTorch's defaults elsewhere;
+ * two departures that make a small run converge stand beside their lines. */
 void          ax_apm_init       (AxApm *apm, guint64 seed);
 
 typedef struct {
@@ -55,3 +56,8 @@ gboolean      ax_apm_forward    (AxApm *apm, AxTape *tape, AxTensor *image, gboo
 AxTensor     *ax_apm_project_text (AxApm *apm, AxTape *tape, AxTensor *pooled);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxApm, ax_apm_free)
+
+/* Floating point operations of one image through the forward pass at the given input size (a multiply-add counts two; only convolutions and
+ * matrix products, as is usual), and of a training step (forward, and both gradients: three times). */
+double        ax_apm_flops          (const AxApmConfig *config, int size);
+double        ax_apm_training_flops (const AxApmConfig *config, int size);

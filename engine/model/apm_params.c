@@ -259,12 +259,55 @@ ax_apm_init (AxApm *apm, guint64 seed)
           double bound = 1 / sqrt (fan_in);
           if (transformer || g_str_has_suffix (p->name, "in_proj_weight"))
             bound = sqrt (6.0 / (fan_in + fan_out));
+          /* Queries and keys of the decoder and the feature module start three times larger than Xavier's: with plain weights attention
+           * averages the whole image and all 36 objects begin (and long remain) alike. */
+          gsize sharp = (strstr (p->name, ".decoder.") || strstr (p->name, ".anat_obj_embs.")) && g_str_has_suffix (p->name, "in_proj_weight")
+                          ? t->n / 3 * 2 : 0;
           for (gsize k = 0; k < t->n; k++)
-            t->data[k] = (float) (bound * (2 * uniform (&state) - 1));
+            t->data[k] = (float) ((k < sharp ? 3 : 1) * bound * (2 * uniform (&state) - 1));
         }
+      else if (g_str_has_suffix (p->name, "decoder.layers.0.self_attn.out_proj.bias"))
+        /* The first decoder LayerNorm would see exact zeros (tgt starts at 0) and multiply gradients by 1/sqrt(eps) = 316. */
+        for (gsize k = 0; k < t->n; k++)
+          t->data[k] = (float) (0.3 * normal (&state));
       else if (g_str_has_suffix (p->name, "running_var") || (!bias && !g_str_has_suffix (p->name, "running_mean")))
         for (gsize k = 0; k < t->n; k++)
           t->data[k] = 1;
     }
   apm->params->generation++;
+}
+
+/* ---- work --------------------------------------------------------------------------------------------------------------- */
+
+double
+ax_apm_flops (const AxApmConfig *c, int size)
+{
+  static const int blocks18[4] = { 2, 2, 2, 2 }, blocks34[4] = { 3, 4, 6, 3 };
+  double side = size / 2.0, sum = 49.0 * 64 * side * side, d = c->hidden;
+  int ic = 64, expansion = c->depth == 50 ? 4 : 1;
+  side /= 2;
+  for (int l = 0; l < 4; l++)
+    for (int i = 0; i < (c->depth == 18 ? blocks18 : blocks34)[l]; i++)
+      {
+        double planes = 64 << l, oc = planes * expansion, in = side * side;
+        if (i == 0 && l > 0)
+          side /= 2;
+        double out = side * side;
+        sum += expansion == 4 ? ic * planes * in + 9 * planes * planes * out + planes * oc * out : 9 * ic * planes * out + 9 * planes * planes * out;
+        if (ic != (int) oc)
+          sum += ic * oc * out;
+        ic = (int) oc;
+      }
+  double t = side * side, n = c->n_objects;
+  sum += ic * d * t;
+  sum += c->enc_layers * ((t + 1) * (4 * d * d + 2 * d * c->ffn) + 2 * (t + 1) * (t + 1) * d);
+  sum += c->dec_layers * (n * (6 * d * d + 2 * d * c->ffn) + 2 * t * d * d + 2 * n * n * d + 2 * n * t * d);
+  sum += n * 4 * d * d + 2 * t * d * d + 2 * n * t * d;
+  return 2 * sum;
+}
+
+double
+ax_apm_training_flops (const AxApmConfig *config, int size)
+{
+  return 3 * ax_apm_flops (config, size);
 }

@@ -133,7 +133,6 @@ conv_batch_backward (AxTape *tape, AxTensor *y, gpointer data)
 }
 
 #define BN_EPS 1e-5f
-#define BN_MOMENTUM 0.1f
 
 AxTensor *
 ax_conv_norm (AxTape *tape, AxConvLayer *layer, AxTensor *x, AxTensor *residual, gboolean relu)
@@ -158,11 +157,12 @@ ax_conv_norm (AxTape *tape, AxConvLayer *layer, AxTensor *x, AxTensor *residual,
       ax_batchnorm_forward (rows, oc, c.y_conv->data, layer->gamma->t.data, layer->beta->t.data, residual ? residual->data : NULL, relu,
                             BN_EPS, y->data, c.mean, c.rstd);
       float unbias = rows > 1 ? (float) rows / (float) (rows - 1) : 1;
+      float momentum = ax_tape_norm_momentum (tape);
       for (gsize i = 0; i < oc; i++)
         {
           float var = 1 / (c.rstd[i] * c.rstd[i]) - BN_EPS;
-          layer->mean->t.data[i] += BN_MOMENTUM * (c.mean[i] - layer->mean->t.data[i]);
-          layer->var->t.data[i] += BN_MOMENTUM * (MAX (var, 0) * unbias - layer->var->t.data[i]);
+          layer->mean->t.data[i] += momentum * (c.mean[i] - layer->mean->t.data[i]);
+          layer->var->t.data[i] += momentum * (MAX (var, 0) * unbias - layer->var->t.data[i]);
         }
       ax_tape_push (tape, conv_batch_backward, y, &c, sizeof c);
       return y;

@@ -18,6 +18,7 @@ typedef struct {
 
 struct _AxTape {
   gboolean   recording, training;
+  float      norm_momentum;
   guint64    seed, draws;
   GArray    *free_blocks;      /* Block, sorted by size */
   GHashTable *used;            /* memory -> size */
@@ -32,6 +33,7 @@ ax_tape_new (gboolean recording)
 {
   AxTape *tape = g_new0 (AxTape, 1);
   tape->recording = recording;
+  tape->norm_momentum = 0.1f;
   tape->free_blocks = g_array_new (FALSE, FALSE, sizeof (Block));
   tape->used = g_hash_table_new (NULL, NULL);
   tape->tensors = g_ptr_array_new_with_free_func (g_free);
@@ -123,6 +125,8 @@ ax_tape_free (AxTape *tape)
 
 gboolean ax_tape_recording (const AxTape *tape) { return tape->recording; }
 gboolean ax_tape_training (const AxTape *tape) { return tape->training; }
+void     ax_tape_set_norm_momentum (AxTape *tape, float momentum) { tape->norm_momentum = momentum; }
+float    ax_tape_norm_momentum (const AxTape *tape) { return tape->norm_momentum; }
 gsize    ax_tape_peak_bytes (const AxTape *tape) { return tape->peak; }
 
 void

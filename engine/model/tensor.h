@@ -38,6 +38,9 @@ gboolean  ax_tape_recording (const AxTape *tape);
 /* Training mode: dropout drops, batch normalisation uses the batch. Off by default; seed makes dropout repeatable. */
 void      ax_tape_set_training (AxTape *tape, gboolean training, guint64 seed);
 gboolean  ax_tape_training  (const AxTape *tape);
+/* How far batch normalisation's running statistics move towards a batch's in training mode (PyTorch's momentum; 0.1 at first). */
+void      ax_tape_set_norm_momentum (AxTape *tape, float momentum);
+float     ax_tape_norm_momentum (const AxTape *tape);
 guint64   ax_tape_next_seed (AxTape *tape);
 /* Forgets the recorded steps and takes all activations back; their memory is kept for the next pass. */
 void      ax_tape_reset     (AxTape *tape);
