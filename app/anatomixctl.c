@@ -9,6 +9,8 @@ static const CliCommand *const commands[] = {
   &cli_command_perceive,
   &cli_command_flip,
   &cli_command_batch,
+  &cli_command_train_apm,
+  &cli_command_import,
   &cli_command_info,
   &cli_command_bench_kernels,
   &cli_command_data_phantom,

@@ -51,4 +51,5 @@ gboolean cli_parse_int (const char *text, gint64 min, gint64 max, gint64 *value)
 gboolean cli_parse_shard (const char *text, gint64 *index, gint64 *count);
 
 /* The commands, one table a file. */
-extern const CliCommand cli_command_perceive, cli_command_flip, cli_command_batch, cli_command_info, cli_command_bench_kernels, cli_command_data_phantom;
+extern const CliCommand cli_command_perceive, cli_command_flip, cli_command_batch, cli_command_train_apm, cli_command_import, cli_command_info,
+  cli_command_bench_kernels, cli_command_data_phantom;

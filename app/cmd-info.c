@@ -1,136 +1,82 @@
-/* info: what a model folder or a weight file holds; for a bad one, why. */
+/* info: what a model folder, a weight file or a sentence database holds; for a bad one, why. */
 #include "app/cli.h"
-#include "engine/checkpoint/weights.h"
+#include "engine/checkpoint/describe.h"
 #include "engine/session/json-writer.h"
 
-#include <string.h>
-
-/* ---- weight files ------------------------------------------------------------------------------------------------------------ */
-
-static gint64
-n_parameters (const AxWeights *weights)
-{
-  gint64 n = 0;
-  for (guint i = 0; i < ax_weights_n (weights); i++)
-    n += ax_weights_info (weights, i)->n_elements;
-  return n;
-}
-
+/* A node as json-glib holds it, written with our decimals. */
 static void
-print_weights_json (const AxWeights *weights)
+write_node (AxJson *json, const char *key, JsonNode *node)
 {
-  AxJson *json = ax_json_new (TRUE);
-  ax_json_begin_object (json, NULL);
-  ax_json_string (json, "path", ax_weights_get_path (weights));
-  ax_json_string (json, "format", ax_weights_format_name (ax_weights_get_format (weights)));
-  ax_json_begin_object (json, "metadata");
-  g_autoptr (GList) keys = g_list_sort (g_hash_table_get_keys (ax_weights_get_all_metadata (weights)), (GCompareFunc) strcmp);
-  for (GList *l = keys; l != NULL; l = l->next)
-    ax_json_string (json, l->data, ax_weights_get_metadata (weights, l->data));
-  ax_json_end (json);
-  ax_json_int (json, "parameters", n_parameters (weights));
-  ax_json_begin_array (json, "tensors");
-  for (guint i = 0; i < ax_weights_n (weights); i++) {
-    const AxTensorInfo *t = ax_weights_info (weights, i);
-    ax_json_begin_inline_object (json, NULL);
-    ax_json_string (json, "name", t->name);
-    ax_json_string (json, "dtype", ax_dtype_name (t->dtype));
-    ax_json_begin_inline_array (json, "shape");
-    for (int d = 0; d < t->ndim; d++)
-      ax_json_int (json, NULL, t->shape[d]);
+  GType type;
+  switch (json_node_get_node_type (node)) {
+  case JSON_NODE_OBJECT: {
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *member;
+    ax_json_begin_object (json, key);
+    json_object_iter_init_ordered (&iter, json_node_get_object (node));
+    while (json_object_iter_next_ordered (&iter, &name, &member))
+      write_node (json, name, member);
     ax_json_end (json);
+    break;
+  }
+  case JSON_NODE_ARRAY: {
+    JsonArray *array = json_node_get_array (node);
+    guint n = json_array_get_length (array);
+    /* A shape or another list of numbers stays on its line. */
+    if (n > 0 && JSON_NODE_HOLDS_VALUE (json_array_get_element (array, 0)))
+      ax_json_begin_inline_array (json, key);
+    else
+      ax_json_begin_array (json, key);
+    for (guint i = 0; i < n; i++)
+      write_node (json, NULL, json_array_get_element (array, i));
     ax_json_end (json);
+    break;
   }
-  ax_json_end (json);
-  ax_json_end (json);
-  g_autofree char *text = ax_json_finish (json);
-  cli_print ("%s\n", text);
-}
-
-static void
-print_weights_text (const AxWeights *weights)
-{
-  cli_print ("%s: %s, %u tensors, %" G_GINT64_FORMAT " numbers\n", ax_weights_get_path (weights),
-             ax_weights_format_name (ax_weights_get_format (weights)), ax_weights_n (weights), n_parameters (weights));
-  g_autoptr (GList) keys = g_list_sort (g_hash_table_get_keys (ax_weights_get_all_metadata (weights)), (GCompareFunc) strcmp);
-  for (GList *l = keys; l != NULL; l = l->next)
-    cli_print ("  %s = %s\n", (char *) l->data, ax_weights_get_metadata (weights, l->data));
-  for (guint i = 0; i < ax_weights_n (weights); i++) {
-    const AxTensorInfo *t = ax_weights_info (weights, i);
-    g_autofree char *shape = ax_tensor_shape_string (t->ndim, t->shape);
-    cli_print ("  %-4s %-22s %s\n", ax_dtype_name (t->dtype), shape, t->name);
+  case JSON_NODE_VALUE:
+    type = json_node_get_value_type (node);
+    if (type == G_TYPE_STRING)
+      ax_json_string (json, key, json_node_get_string (node));
+    else if (type == G_TYPE_BOOLEAN)
+      ax_json_bool (json, key, json_node_get_boolean (node));
+    else if (type == G_TYPE_INT64)
+      ax_json_int (json, key, json_node_get_int (node));
+    else
+      ax_json_number (json, key, json_node_get_double (node), 9);
+    break;
+  case JSON_NODE_NULL:
+  default:
+    ax_json_null (json, key);
   }
-}
-
-static CliStatus
-info_weights (const char *path)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (AxWeights) weights = ax_weights_open (path, &error);
-  if (weights == NULL || !ax_weights_verify (weights, &error))
-    return cli_fail_error (error);
-  if (cli_globals.json)
-    print_weights_json (weights);
-  else
-    print_weights_text (weights);
-  return CLI_OK;
-}
-
-/* ---- model folders ----------------------------------------------------------------------------------------------------------- */
-
-static void
-print_model_json (AxModel *model)
-{
-  AxJson *json = ax_json_new (TRUE);
-  ax_json_begin_object (json, NULL);
-  ax_json_string (json, "folder", ax_model_folder (model));
-  ax_json_string (json, "name", ax_model_name (model));
-  ax_json_string (json, "sha256", ax_model_sha256 (model));
-  ax_json_int (json, "input_size", ax_model_input_size (model));
-  ax_json_begin_inline_array (json, "labels");
-  for (guint i = 0; i < ax_model_n_labels (model); i++)
-    ax_json_string (json, NULL, ax_model_label (model, i));
-  ax_json_end (json);
-  ax_json_string (json, "caution", ax_model_caution (model));
-  ax_json_end (json);
-  g_autofree char *text = ax_json_finish (json);
-  cli_print ("%s\n", text);
-}
-
-static CliStatus
-info_model (const char *folder)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (AxModel) model = ax_model_load (folder, &error);
-  if (model == NULL)
-    return cli_fail_error (error);
-  if (cli_globals.json) {
-    print_model_json (model);
-    return CLI_OK;
-  }
-  cli_print ("%s: model %s\n", ax_model_folder (model), ax_model_name (model));
-  cli_print ("  SHA-256 of model.json  %s\n", ax_model_sha256 (model));
-  cli_print ("  input                  %d x %d pixels\n", ax_model_input_size (model), ax_model_input_size (model));
-  cli_print ("  labels                 %u\n", ax_model_n_labels (model));
-  for (guint i = 0; i < ax_model_n_labels (model); i++)
-    cli_print ("    %s\n", ax_model_label (model, i));
-  cli_print ("%s\n", ax_model_caution (model));
-  return CLI_OK;
 }
 
 static CliStatus
 run_info (const CliCommand *command, int n_args, char **args)
 {
-  const char *path = n_args > 0 ? args[0] : cli_globals.model;
-  return g_file_test (path, G_FILE_TEST_IS_DIR) || n_args == 0 ? info_model (path) : info_weights (path);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonObject) description = ax_describe (n_args > 0 ? args[0] : cli_globals.model, &error);
+  if (description == NULL)
+    return cli_fail_error (error);
+  g_autofree char *text = NULL;
+  if (cli_globals.json) {
+    AxJson *json = ax_json_new (TRUE);
+    g_autoptr (JsonNode) root = json_node_init_object (json_node_alloc (), description);
+    write_node (json, NULL, root);
+    text = ax_json_finish (json);
+    cli_print ("%s\n", text);
+  } else {
+    text = ax_describe_text (description);
+    cli_print ("%s", text);
+  }
+  return CLI_OK;
 }
 
 const CliCommand cli_command_info = {
   .name = "info",
   .arguments = "[FOLDER|FILE]",
   .summary = "What a model folder or a weight file holds, or what is wrong",
-  .details = "Without an argument: the model that the other commands use. A folder is verified against its SHA-256 sums; a weight file\n"
-             "(safetensors, PyTorch .pt or .pth) lists its tensors with type and shape. No code of a file is ever run.",
+  .details = "Without an argument: the model that the other commands use. Every checksum is verified. A weight file (safetensors, PyTorch .pt or .pth) or\n"
+             "sentence database lists its tensors with type and shape. No code of a file is ever run.",
   .min_args = 0, .max_args = 1,
   .run = run_info,
 };
