@@ -185,13 +185,17 @@ static void read_thread(GTask *task, gpointer object, gpointer data, GCancellabl
     g_task_return_error(task, error);
 }
 
+/* The task has no source object: a thread that drops its task last would end the document on that thread. */
 static void on_read(GObject *object, GAsyncResult *result, gpointer data) {
-  AxDocument *self = AX_DOCUMENT(object);
+  GWeakRef *weak = data;
+  g_autoptr(AxDocument) self = g_weak_ref_get(weak);
   g_autoptr(GError) error = NULL;
   g_autoptr(AxPyramid) pyramid = g_task_propagate_pointer(G_TASK(result), &error);
 
-  if (self->reading != g_task_get_cancellable(G_TASK(result)))
-    return; /* another file was opened, or the reading was cancelled */
+  g_weak_ref_clear(weak);
+  g_free(weak);
+  if (!self || self->reading != g_task_get_cancellable(G_TASK(result)))
+    return; /* the document is gone, another file was opened, or the reading was cancelled */
   g_clear_object(&self->reading);
   set_progress(self, 0, NULL);
   if (!pyramid) {
@@ -219,6 +223,7 @@ static void forget(AxDocument *self) {
 
 static void open_source(AxDocument *self, Source *source) {
   g_autoptr(GTask) task = NULL;
+  GWeakRef *weak = g_new0(GWeakRef, 1);
 
   forget(self);
   self->path = g_strdup(source->path);
@@ -228,7 +233,8 @@ static void open_source(AxDocument *self, Source *source) {
   set_progress(self, 0, _("Reading the file"));
   set_state(self, AX_DOCUMENT_LOADING);
 
-  task = g_task_new(self, self->reading, on_read, NULL);
+  g_weak_ref_init(weak, self);
+  task = g_task_new(NULL, self->reading, on_read, weak);
   g_task_set_check_cancellable(task, FALSE);
   g_task_set_task_data(task, source, source_free);
   g_task_run_in_thread(task, read_thread);

@@ -58,11 +58,16 @@ static void paint_thread(GTask *task, gpointer source, gpointer path, GCancellab
   g_task_return_pointer(task, gdk_memory_texture_new(side, side, GDK_MEMORY_DEFAULT, bytes, sizeof *pixels * side), g_object_unref);
 }
 
-static void on_painted(GObject *picture, GAsyncResult *result, gpointer data) {
+/* The task has no source object: a thread that drops its task last would end the picture on that thread. */
+static void on_painted(GObject *object, GAsyncResult *result, gpointer data) {
+  GWeakRef *weak = data;
+  g_autoptr(GtkPicture) picture = g_weak_ref_get(weak);
   g_autoptr(GdkTexture) texture = g_task_propagate_pointer(G_TASK(result), NULL);
 
-  if (texture)
-    gtk_picture_set_paintable(GTK_PICTURE(picture), GDK_PAINTABLE(texture));
+  g_weak_ref_clear(weak);
+  g_free(weak);
+  if (texture && picture)
+    gtk_picture_set_paintable(picture, GDK_PAINTABLE(texture));
 }
 
 /* ---- buttons ---- */
@@ -86,8 +91,10 @@ static void on_clicked(GtkButton *button, AxSampleGallery *self) {
 static void add_sample(AxSampleGallery *self, const char *path) {
   GtkWidget *button = gtk_button_new(), *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6), *picture = gtk_picture_new();
   g_autofree char *name = sample_name(path);
-  g_autoptr(GTask) task = g_task_new(picture, self->cancellable, on_painted, NULL);
+  GWeakRef *weak = g_new0(GWeakRef, 1);
+  g_autoptr(GTask) task = g_task_new(NULL, self->cancellable, on_painted, weak);
 
+  g_weak_ref_init(weak, picture);
   gtk_widget_set_size_request(picture, SIDE, SIDE);
   gtk_box_append(GTK_BOX(box), picture);
   gtk_box_append(GTK_BOX(box), gtk_label_new(name));

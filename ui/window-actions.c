@@ -1,0 +1,212 @@
+/* The actions win.* of AxMainWindow, and their keys. */
+#include "ui/window-private.h"
+
+#include <glib/gi18n-lib.h>
+
+static const char *const group_actions[AX_N_GROUPS] = {
+  [AX_GROUP_LUNGS] = "group-lungs",
+  [AX_GROUP_HEART] = "group-heart",
+  [AX_GROUP_MEDIASTINUM] = "group-mediastinum",
+  [AX_GROUP_BONES] = "group-bones",
+  [AX_GROUP_DIAPHRAGM] = "group-diaphragm",
+};
+
+/* Keys go through a controller of the window in the bubble phase, not through application accelerators, which would take single
+ * letters away from the search entry. */
+static const struct {
+  const char *trigger, *action;
+} keys[] = {
+  {"<Control>o", "win.open"},
+  {"<Control>v", "win.paste"},
+  {"Left", "win.previous"},
+  {"Right", "win.next"},
+  {"0", "win.fit"},
+  {"KP_0", "win.fit"},
+  {"1", "win.one-to-one"},
+  {"KP_1", "win.one-to-one"},
+  {"i", "win.invert"},
+  {"r", "win.rotate"},
+  {"w", "win.reset-window"},
+  {"b", "win.boxes"},
+  {"m", "win.mirror"},
+  {"F5", "win.perceive"},
+  {"<Control>f", "win.search"},
+  {"Escape", "win.cancel"},
+  {"F1", "win.shortcuts"},
+  {"<Control>question", "win.shortcuts"},
+  {"<Control><Shift>question", "win.shortcuts"},
+  {"<Control>q", "win.quit"},
+};
+
+static AxViewport *active_viewport(AxMainWindow *self) { return ax_canvas_get_viewport(ax_main_window_get_active_canvas(self)); }
+
+static void on_open(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_show_open_dialog(self); }
+static void on_paste(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_paste(self); }
+static void on_previous(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_go(self, -1); }
+static void on_next(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_go(self, 1); }
+static void on_fit(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_viewport_fit(active_viewport(self)); }
+
+static void on_one_to_one(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  ax_viewport_one_to_one(active_viewport(self), gtk_widget_get_scale_factor(self));
+}
+
+static void on_invert(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  AxViewport *viewport = active_viewport(self);
+
+  ax_viewport_set_inverted(viewport, !ax_viewport_get_inverted(viewport));
+}
+
+static void on_rotate(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  AxViewport *viewport = active_viewport(self);
+
+  ax_viewport_set_rotation(viewport, ax_viewport_get_rotation(viewport) + 90);
+}
+
+static void on_reset_window(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  ax_canvas_reset_window(ax_main_window_get_active_canvas(self));
+}
+
+static void on_perceive(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+
+  ax_document_perceive(self->document, FALSE);
+  if (self->mirror)
+    ax_document_perceive(self->document, TRUE);
+}
+
+static void on_search(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+
+  if (self->mirror)
+    g_action_group_activate_action(G_ACTION_GROUP(self), "mirror", NULL);
+  ax_anatomy_list_focus_search(self->anatomy_list);
+}
+
+/* One thing at a time, the most urgent first. */
+static void on_cancel(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+  AxCanvas *canvas = ax_main_window_get_active_canvas(self);
+
+  if (ax_document_get_busy(self->document)) {
+    ax_document_cancel(self->document);
+    ax_main_window_toast(self, _("Cancelled. F5 looks again."));
+  } else if (ax_canvas_get_selected(canvas) >= 0) {
+    ax_canvas_set_selected(canvas, -1);
+  } else if (self->mirror) {
+    g_action_group_activate_action(G_ACTION_GROUP(self), "mirror", NULL);
+  }
+}
+
+static void on_shortcuts(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  g_autoptr(GtkBuilder) builder = gtk_builder_new_from_resource("/org/anatomix/Viewer/ui/shortcuts.ui");
+  GtkWindow *window = GTK_WINDOW(gtk_builder_get_object(builder, "shortcuts"));
+
+  gtk_window_set_transient_for(window, self);
+  gtk_window_present(window);
+}
+
+static void on_about(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+  AxModel *model = ax_session_get_model(self->session);
+  g_autofree char *comments = g_strdup_printf("%s\n\n%s", _("Shows the anatomy of a chest radiograph. Not for clinical use."),
+                                              model ? ax_model_caution(model) : "");
+
+  adw_show_about_window(GTK_WINDOW(self), "application-name", "AnatomiX Viewer", "application-icon", "org.anatomix.Viewer", "version",
+                        ax_version(), "license-type", GTK_LICENSE_MIT_X11, "comments", comments, NULL);
+}
+
+static void on_quit(GSimpleAction *action, GVariant *parameter, gpointer self) { gtk_window_close(self); }
+
+/* ---- with a state ---- */
+
+static void change_boxes(GSimpleAction *action, GVariant *value, gpointer data) {
+  AxMainWindow *self = data;
+  gboolean visible = g_variant_get_boolean(value);
+
+  g_simple_action_set_state(action, value);
+  ax_box_layer_set_visible(ax_canvas_get_box_layer(self->canvas), visible);
+  for (int i = 0; i < 2; i++)
+    ax_box_layer_set_visible(ax_canvas_get_box_layer(ax_mirror_view_get_canvas(self->mirror_view, i)), visible);
+}
+
+static void change_group(GSimpleAction *action, GVariant *value, gpointer data) {
+  AxMainWindow *self = data;
+  gboolean visible = g_variant_get_boolean(value);
+
+  g_simple_action_set_state(action, value);
+  for (int group = 0; group < AX_N_GROUPS; group++) {
+    if (g_strcmp0(g_action_get_name(G_ACTION(action)), group_actions[group]) != 0)
+      continue;
+    ax_box_layer_set_group_visible(ax_canvas_get_box_layer(self->canvas), group, visible);
+    for (int i = 0; i < 2; i++)
+      ax_box_layer_set_group_visible(ax_canvas_get_box_layer(ax_mirror_view_get_canvas(self->mirror_view, i)), group, visible);
+  }
+}
+
+static void change_mirror(GSimpleAction *action, GVariant *value, gpointer data) {
+  AxMainWindow *self = data;
+
+  g_simple_action_set_state(action, value);
+  self->mirror = g_variant_get_boolean(value);
+  if (self->mirror) {
+    ax_document_perceive(self->document, FALSE);
+    ax_document_perceive(self->document, TRUE);
+  }
+  ax_main_window_update(self);
+  gtk_widget_grab_focus(GTK_WIDGET(ax_main_window_get_active_canvas(self)));
+}
+
+static void enable(AxMainWindow *self, const char *name, gboolean enabled) {
+  g_simple_action_set_enabled(G_SIMPLE_ACTION(g_action_map_lookup_action(G_ACTION_MAP(self), name)), enabled);
+}
+
+void ax_main_window_update_actions(AxMainWindow *self) {
+  static const char *const of_image[] = {"fit", "one-to-one", "invert", "rotate", "reset-window", "boxes", "mirror", "search"};
+  gboolean image = ax_document_get_image(self->document) != NULL, file = ax_document_get_path(self->document) != NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS(of_image); i++)
+    enable(self, of_image[i], image);
+  enable(self, "previous", file);
+  enable(self, "next", file);
+  enable(self, "perceive", image && !ax_document_get_busy(self->document));
+}
+
+static void add_keys(AxMainWindow *self) {
+  GtkEventController *controller = gtk_shortcut_controller_new();
+
+  for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+    gtk_shortcut_controller_add_shortcut(
+      GTK_SHORTCUT_CONTROLLER(controller),
+      gtk_shortcut_new(gtk_shortcut_trigger_parse_string(keys[i].trigger), gtk_named_action_new(keys[i].action)));
+  gtk_widget_add_controller(GTK_WIDGET(self), controller);
+}
+
+void ax_main_window_add_actions(AxMainWindow *self) {
+  static const GActionEntry entries[] = {
+    {"open", on_open},
+    {"paste", on_paste},
+    {"previous", on_previous},
+    {"next", on_next},
+    {"fit", on_fit},
+    {"one-to-one", on_one_to_one},
+    {"invert", on_invert},
+    {"rotate", on_rotate},
+    {"reset-window", on_reset_window},
+    {"perceive", on_perceive},
+    {"search", on_search},
+    {"cancel", on_cancel},
+    {"shortcuts", on_shortcuts},
+    {"about", on_about},
+    {"quit", on_quit},
+    {"boxes", NULL, NULL, "true", change_boxes},
+    {"mirror", NULL, NULL, "false", change_mirror},
+    {"group-lungs", NULL, NULL, "true", change_group},
+    {"group-heart", NULL, NULL, "true", change_group},
+    {"group-mediastinum", NULL, NULL, "true", change_group},
+    {"group-bones", NULL, NULL, "true", change_group},
+    {"group-diaphragm", NULL, NULL, "true", change_group},
+  };
+
+  g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
+  add_keys(self);
+}

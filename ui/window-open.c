@@ -1,0 +1,145 @@
+/* The ways in which an image comes into AxMainWindow: dialog, folder, clipboard, drag and drop. */
+#include "ui/window-private.h"
+
+#include "ui/folder.h"
+#include <glib/gi18n-lib.h>
+
+static void open_file(AxMainWindow *self, GFile *file) {
+  g_autofree char *path = g_file_get_path(file);
+
+  if (path)
+    ax_main_window_open(self, path);
+  else
+    ax_main_window_toast(self, _("Only files of this machine can be opened."));
+}
+
+/* ---- dialog ---- */
+
+static void on_response(GtkNativeDialog *dialog, int response, AxMainWindow *self) {
+  if (response == GTK_RESPONSE_ACCEPT) {
+    g_autoptr(GFile) file = gtk_file_chooser_get_file(GTK_FILE_CHOOSER(dialog));
+
+    if (file)
+      open_file(self, file);
+  }
+  g_clear_object(&self->chooser);
+}
+
+static void add_filters(GtkFileChooser *chooser) {
+  g_autoptr(GtkFileFilter) images = gtk_file_filter_new(), all = gtk_file_filter_new();
+  static const char *const endings[] = {"png", "jpg", "jpeg", "dcm", "dicom"};
+
+  gtk_file_filter_set_name(images, _("Radiographs (PNG, JPEG, DICOM)"));
+  for (guint i = 0; i < G_N_ELEMENTS(endings); i++)
+    gtk_file_filter_add_suffix(images, endings[i]);
+  gtk_file_filter_set_name(all, _("All files"));
+  gtk_file_filter_add_pattern(all, "*");
+  gtk_file_chooser_add_filter(chooser, images);
+  gtk_file_chooser_add_filter(chooser, all);
+}
+
+void ax_main_window_show_open_dialog(AxMainWindow *self) {
+  const char *path = ax_document_get_path(self->document);
+
+  if (self->chooser) {
+    gtk_native_dialog_show(GTK_NATIVE_DIALOG(self->chooser));
+    return;
+  }
+  self->chooser = gtk_file_chooser_native_new(_("Open an image"), GTK_WINDOW(self), GTK_FILE_CHOOSER_ACTION_OPEN, _("_Open"), _("_Cancel"));
+  gtk_native_dialog_set_modal(GTK_NATIVE_DIALOG(self->chooser), TRUE);
+  add_filters(GTK_FILE_CHOOSER(self->chooser));
+  if (path) {
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autoptr(GFile) file = g_file_new_for_path(folder);
+
+    gtk_file_chooser_set_current_folder(GTK_FILE_CHOOSER(self->chooser), file, NULL);
+  }
+  g_signal_connect(self->chooser, "response", G_CALLBACK(on_response), self);
+  gtk_native_dialog_show(GTK_NATIVE_DIALOG(self->chooser));
+}
+
+/* ---- folder ---- */
+
+void ax_main_window_go(AxMainWindow *self, int step) {
+  const char *path = ax_document_get_path(self->document);
+  g_autofree char *other = path ? ax_folder_neighbour(path, step) : NULL;
+
+  if (other)
+    ax_main_window_open(self, other);
+  else if (path)
+    ax_main_window_toast(self, step > 0 ? _("This is the last image of the folder.") : _("This is the first image of the folder."));
+}
+
+/* ---- clipboard ---- */
+
+static void on_files_read(GObject *clipboard, GAsyncResult *result, gpointer data) {
+  g_autoptr(AxMainWindow) self = data;
+  const GValue *value = gdk_clipboard_read_value_finish(GDK_CLIPBOARD(clipboard), result, NULL);
+  GSList *files = value ? g_value_get_boxed(value) : NULL;
+
+  if (files && self->document)
+    open_file(self, files->data);
+}
+
+static void on_texture_read(GObject *clipboard, GAsyncResult *result, gpointer data) {
+  g_autoptr(AxMainWindow) self = data;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GdkTexture) texture = gdk_clipboard_read_texture_finish(GDK_CLIPBOARD(clipboard), result, &error);
+  g_autoptr(GBytes) bytes = NULL;
+
+  if (!self->document)
+    return; /* closed meanwhile */
+  if (!texture) {
+    ax_main_window_toast(self, error->message);
+    return;
+  }
+  bytes = gdk_texture_save_to_png_bytes(texture);
+  ax_document_open_bytes(self->document, bytes, _("Pasted image"));
+}
+
+void ax_main_window_paste(AxMainWindow *self) {
+  GdkClipboard *clipboard = gtk_widget_get_clipboard(GTK_WIDGET(self));
+  GdkContentFormats *formats = gdk_clipboard_get_formats(clipboard);
+
+  if (gdk_content_formats_contain_gtype(formats, GDK_TYPE_FILE_LIST) || gdk_content_formats_contain_mime_type(formats, "text/uri-list"))
+    gdk_clipboard_read_value_async(clipboard, GDK_TYPE_FILE_LIST, G_PRIORITY_DEFAULT, NULL, on_files_read, g_object_ref(self));
+  else if (gdk_content_formats_contain_gtype(formats, GDK_TYPE_TEXTURE) || gdk_content_formats_contain_mime_type(formats, "image/png"))
+    gdk_clipboard_read_texture_async(clipboard, NULL, on_texture_read, g_object_ref(self));
+  else
+    ax_main_window_toast(self, _("There is no image and no file on the clipboard."));
+}
+
+/* ---- drag and drop ---- */
+
+static gboolean on_drop(GtkDropTarget *target, const GValue *value, double x, double y, AxMainWindow *self) {
+  GSList *files;
+
+  gtk_widget_remove_css_class(GTK_WIDGET(self), "dropping");
+  if (G_VALUE_HOLDS(value, G_TYPE_FILE)) {
+    open_file(self, g_value_get_object(value));
+    return TRUE;
+  }
+  files = g_value_get_boxed(value);
+  if (!files)
+    return FALSE;
+  open_file(self, files->data);
+  return TRUE;
+}
+
+static GdkDragAction on_enter(GtkDropTarget *target, double x, double y, AxMainWindow *self) {
+  gtk_widget_add_css_class(GTK_WIDGET(self), "dropping");
+  return GDK_ACTION_COPY;
+}
+
+static void on_leave(GtkDropTarget *target, AxMainWindow *self) { gtk_widget_remove_css_class(GTK_WIDGET(self), "dropping"); }
+
+void ax_main_window_add_drop_target(AxMainWindow *self) {
+  GtkDropTarget *target = gtk_drop_target_new(G_TYPE_INVALID, GDK_ACTION_COPY);
+  GType types[] = {GDK_TYPE_FILE_LIST, G_TYPE_FILE};
+
+  gtk_drop_target_set_gtypes(target, types, G_N_ELEMENTS(types));
+  g_signal_connect(target, "drop", G_CALLBACK(on_drop), self);
+  g_signal_connect(target, "enter", G_CALLBACK(on_enter), self);
+  g_signal_connect(target, "leave", G_CALLBACK(on_leave), self);
+  gtk_widget_add_controller(GTK_WIDGET(self), GTK_EVENT_CONTROLLER(target));
+}

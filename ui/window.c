@@ -1,0 +1,229 @@
+#include "ui/window-private.h"
+
+#include "ui/sample-gallery.h"
+#include <glib/gi18n-lib.h>
+
+G_DEFINE_FINAL_TYPE(AxMainWindow, ax_main_window, ADW_TYPE_APPLICATION_WINDOW)
+
+void ax_main_window_toast(AxMainWindow *self, const char *text) {
+  g_autofree char *markup = g_markup_escape_text(text, -1);
+  AdwToast *toast = adw_toast_new(markup);
+
+  adw_toast_set_timeout(toast, 6);
+  adw_toast_overlay_add_toast(self->toasts, toast);
+}
+
+AxCanvas *ax_main_window_get_active_canvas(AxMainWindow *self) {
+  return self->mirror ? ax_mirror_view_get_canvas(self->mirror_view, FALSE) : self->canvas;
+}
+
+/* ---- what is shown ---- */
+
+static const char *page_of(AxMainWindow *self) {
+  switch (ax_document_get_state(self->document)) {
+  case AX_DOCUMENT_LOADING:
+    return "loading";
+  case AX_DOCUMENT_FAILED:
+    return "error";
+  case AX_DOCUMENT_PERCEIVING:
+  case AX_DOCUMENT_READY:
+    return self->mirror ? "mirror" : "view";
+  case AX_DOCUMENT_EMPTY:
+  default:
+    return "empty";
+  }
+}
+
+static void update_progress(AxMainWindow *self) {
+  gboolean busy = ax_document_get_state(self->document) == AX_DOCUMENT_PERCEIVING;
+  const char *stage = ax_document_get_stage(self->document);
+
+  gtk_widget_set_visible(GTK_WIDGET(self->progress_revealer), busy);
+  gtk_revealer_set_reveal_child(self->progress_revealer, busy);
+  gtk_progress_bar_set_fraction(self->progress, ax_document_get_progress(self->document));
+  gtk_label_set_text(self->stage, stage ? _(stage) : "");
+}
+
+static void update_image_status(AxMainWindow *self) {
+  AxImage *image = ax_document_get_image(self->document);
+  g_autofree char *text = NULL;
+
+  /* Translators: width, height, what kind of file. */
+  if (image)
+    text = g_strdup_printf(_("%d × %d pixels · %s"), ax_image_get_width(image), ax_image_get_height(image), ax_image_get_description(image));
+  gtk_label_set_text(self->image_status, text ? text : "");
+}
+
+static void update_view_status(AxMainWindow *self) {
+  AxViewport *viewport = ax_canvas_get_viewport(ax_main_window_get_active_canvas(self));
+  g_autofree char *text = NULL;
+
+  /* Translators: zoom in percent; centre and width of the grey window. */
+  if (ax_document_get_image(self->document))
+    text = g_strdup_printf(_("Zoom %.0f %% · window %.0f / %.0f"), 100 * ax_viewport_get_zoom(viewport) * gtk_widget_get_scale_factor(GTK_WIDGET(self)),
+                           ax_viewport_get_window_center(viewport), ax_viewport_get_window_width(viewport));
+  gtk_label_set_text(self->view_status, text ? text : "");
+}
+
+static void update_model_status(AxMainWindow *self) {
+  AxModel *model = ax_session_get_model(self->session);
+  AxPerception *answer = ax_document_get_perception(self->document, self->mirror);
+  GError *error = ax_session_get_error(self->session);
+  g_autofree char *text = NULL;
+
+  if (error)
+    text = g_strdup_printf(_("No model: %s"), error->message);
+  else if (model && answer)
+    /* Translators: name of the model, time in milliseconds. */
+    text = g_strdup_printf(_("%s · %.0f ms"), ax_model_name(model), answer->ms_total);
+  else if (model)
+    text = g_strdup(ax_model_name(model));
+  gtk_label_set_text(self->model_status, text ? text : "");
+  gtk_widget_set_tooltip_text(GTK_WIDGET(self->model_status), text);
+  gtk_widget_set_tooltip_text(self->caution, model ? ax_model_caution(model) : NULL);
+}
+
+void ax_main_window_update(AxMainWindow *self) {
+  const char *name = ax_document_get_name(self->document);
+
+  gtk_stack_set_visible_child_name(self->content, page_of(self));
+  adw_window_title_set_title(self->title, name[0] ? name : "AnatomiX Viewer");
+  adw_window_title_set_subtitle(self->title, name[0] ? "AnatomiX Viewer" : "");
+  update_progress(self);
+  update_image_status(self);
+  update_view_status(self);
+  update_model_status(self);
+  ax_main_window_update_actions(self);
+}
+
+/* ---- the document's news ---- */
+
+static void on_loaded(AxMainWindow *self) {
+  AxPyramid *pyramid = ax_document_get_pyramid(self->document);
+
+  ax_canvas_set_pyramid(self->canvas, pyramid);
+  ax_mirror_view_set_perceptions(self->mirror_view, NULL, NULL);
+  ax_mirror_view_set_pyramid(self->mirror_view, pyramid);
+  gtk_stack_set_visible_child_name(self->content, self->mirror ? "mirror" : "view");
+  gtk_widget_grab_focus(GTK_WIDGET(ax_main_window_get_active_canvas(self)));
+}
+
+static void on_perceived(AxMainWindow *self, gboolean mirrored) {
+  AxPerception *plain = ax_document_get_perception(self->document, FALSE);
+
+  if (!mirrored) {
+    ax_canvas_set_perception(self->canvas, plain);
+    ax_anatomy_list_set_perception(self->anatomy_list, plain);
+    ax_findings_bars_set_perception(self->findings, plain);
+  }
+  ax_mirror_view_set_perceptions(self->mirror_view, plain, ax_document_get_perception(self->document, TRUE));
+  if (self->mirror)
+    ax_document_perceive(self->document, TRUE);
+  ax_main_window_update(self);
+}
+
+static void on_failed(AxMainWindow *self, GError *error) {
+  if (ax_document_get_state(self->document) == AX_DOCUMENT_FAILED) {
+    g_autofree char *markup = g_markup_escape_text(error->message, -1);
+
+    adw_status_page_set_description(self->error_page, markup);
+  }
+  ax_main_window_toast(self, error->message);
+  ax_main_window_update(self);
+}
+
+/* A new file takes away what belongs to the old one at once, not when it has been read. */
+static void on_name(AxMainWindow *self) {
+  ax_canvas_set_pyramid(self->canvas, NULL);
+  ax_mirror_view_set_pyramid(self->mirror_view, NULL);
+  ax_anatomy_list_set_perception(self->anatomy_list, NULL);
+  ax_findings_bars_set_perception(self->findings, NULL);
+  ax_main_window_update(self);
+}
+
+static void on_sample(AxMainWindow *self, const char *path) { ax_main_window_open(self, path); }
+
+void ax_main_window_open(AxMainWindow *self, const char *path) {
+  g_return_if_fail(AX_IS_MAIN_WINDOW(self));
+  ax_document_open_path(self->document, path);
+}
+
+AxDocument *ax_main_window_get_document(AxMainWindow *self) { return self->document; }
+
+/* ---- GObject ---- */
+
+static void ax_main_window_dispose(GObject *object) {
+  AxMainWindow *self = AX_MAIN_WINDOW(object);
+
+  if (self->document)
+    g_signal_handlers_disconnect_by_data(self->document, self);
+  if (self->chooser)
+    gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
+  g_clear_object(&self->chooser);
+  g_clear_object(&self->document);
+  g_clear_object(&self->session);
+  G_OBJECT_CLASS(ax_main_window_parent_class)->dispose(object);
+}
+
+static void ax_main_window_class_init(AxMainWindowClass *klass) {
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS(klass);
+
+  G_OBJECT_CLASS(klass)->dispose = ax_main_window_dispose;
+  g_type_ensure(AX_TYPE_CANVAS);
+  g_type_ensure(AX_TYPE_ANATOMY_LIST);
+  g_type_ensure(AX_TYPE_FINDINGS_BARS);
+  g_type_ensure(AX_TYPE_MIRROR_VIEW);
+  gtk_widget_class_set_template_from_resource(widget_class, "/org/anatomix/Viewer/ui/window.ui");
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, toasts);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, title);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, content);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, error_page);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, empty_box);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, canvas);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, anatomy_list);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, findings);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, mirror_view);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, progress_revealer);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, stage);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, progress);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, image_status);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, view_status);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, model_status);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, caution);
+}
+
+static void add_samples(AxMainWindow *self) {
+  g_autofree char *folder = ax_sample_gallery_default_folder();
+  GtkWidget *gallery = ax_sample_gallery_new(folder);
+
+  g_signal_connect_object(gallery, "chosen", G_CALLBACK(on_sample), self, G_CONNECT_SWAPPED);
+  gtk_box_append(self->empty_box, gallery);
+}
+
+static void ax_main_window_init(AxMainWindow *self) {
+  gtk_widget_init_template(GTK_WIDGET(self));
+  g_object_bind_property(self->canvas, "selected", self->anatomy_list, "selected", G_BINDING_BIDIRECTIONAL);
+  g_object_bind_property(self->canvas, "hovered", self->anatomy_list, "hovered", G_BINDING_BIDIRECTIONAL);
+  g_signal_connect_object(ax_canvas_get_viewport(self->canvas), "changed", G_CALLBACK(update_view_status), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(ax_canvas_get_viewport(ax_mirror_view_get_canvas(self->mirror_view, FALSE)), "changed",
+                          G_CALLBACK(update_view_status), self, G_CONNECT_SWAPPED);
+  add_samples(self);
+  ax_main_window_add_actions(self);
+  ax_main_window_add_drop_target(self);
+}
+
+AxMainWindow *ax_main_window_new(GtkApplication *application, AxSession *session) {
+  AxMainWindow *self = g_object_new(AX_TYPE_MAIN_WINDOW, "application", application, NULL);
+
+  self->session = g_object_ref(session);
+  self->document = ax_document_new(session);
+  g_signal_connect_swapped(self->document, "notify::state", G_CALLBACK(ax_main_window_update), self);
+  g_signal_connect_swapped(self->document, "notify::progress", G_CALLBACK(update_progress), self);
+  g_signal_connect_swapped(self->document, "notify::stage", G_CALLBACK(update_progress), self);
+  g_signal_connect_swapped(self->document, "notify::name", G_CALLBACK(on_name), self);
+  g_signal_connect_swapped(self->document, "loaded", G_CALLBACK(on_loaded), self);
+  g_signal_connect_swapped(self->document, "perceived", G_CALLBACK(on_perceived), self);
+  g_signal_connect_swapped(self->document, "failed", G_CALLBACK(on_failed), self);
+  ax_main_window_update(self);
+  return self;
+}
