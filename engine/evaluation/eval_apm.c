@@ -1,0 +1,80 @@
+/* eval_apm.c: the run, see eval_apm.h. */
+#include "engine/evaluation/eval_apm.h"
+
+#include <errno.h>
+
+static gboolean perceive_case(AxSession *session, const AxDataset *dataset, const AxDatasetImage *truth, GCancellable *cancellable, AxApmCase *out,
+                              GError **error) {
+  g_autofree char *path = ax_dataset_image_path(dataset, truth);
+  g_autoptr(AxImage) image = ax_image_load(path, cancellable, error);
+  if (image == NULL)
+    return FALSE;
+  g_autoptr(AxPerception) plain = ax_session_perceive(session, image, FALSE, cancellable, error);
+  if (plain == NULL)
+    return FALSE;
+  g_autoptr(AxPerception) mirrored = ax_session_perceive(session, image, TRUE, cancellable, error);
+  if (mirrored == NULL)
+    return FALSE;
+  ax_apm_case_fill(truth, plain, mirrored, out);
+  return TRUE;
+}
+
+static gboolean write_results(const AxApmFigures *figures, const AxApmReportInfo *info, const char *dir, GError **error) {
+  if (g_mkdir_with_parents(dir, 0777) != 0) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot make the folder %s: %s", dir, g_strerror(errno));
+    return FALSE;
+  }
+  if (!ax_apm_report_charts(figures, info, dir, error))
+    return FALSE;
+  g_autofree char *json = ax_apm_report_json(figures, info), *path = g_build_filename(dir, "quality.json", NULL);
+  g_autofree char *text = g_str_has_suffix(json, "\n") ? g_strdup(json) : g_strconcat(json, "\n", NULL);
+  return g_file_set_contents(path, text, -1, error);
+}
+
+gboolean ax_eval_apm(const AxEvalConfig *config, AxEvalProgress progress, gpointer user_data, GCancellable *cancellable, char **markdown,
+                     AxApmFigures *figures, GError **error) {
+  g_autoptr(AxDataset) dataset = ax_dataset_load(config->data, error);
+  if (dataset == NULL)
+    return FALSE;
+  g_autoptr(AxSplit) split = ax_split_load(config->split_file, error);
+  if (split == NULL || !ax_split_check(split, dataset, error))
+    return FALSE;
+  g_autoptr(GPtrArray) train = ax_split_images(split, dataset, AX_SPLIT_TRAIN), images = ax_split_images(split, dataset, config->part);
+  if (images->len == 0) {
+    g_set_error(error, AX_DATA_ERROR, AX_DATA_ERROR_INCONSISTENT, "%s has no %s image of %s", config->split_file, ax_split_part_name(config->part), config->data);
+    return FALSE;
+  }
+  guint n = config->limit > 0 ? MIN(config->limit, images->len) : images->len;
+
+  g_autofree char *folder = config->model != NULL ? g_strdup(config->model) : ax_model_default_folder();
+  g_autoptr(AxSession) session = ax_session_new(folder);
+  g_autofree AxApmCase *cases = g_new0(AxApmCase, n);
+  const gint64 start = g_get_monotonic_time();
+  for (guint i = 0; i < n; i++) {
+    const AxDatasetImage *truth = images->pdata[i];
+    if (!perceive_case(session, dataset, truth, cancellable, &cases[i], error)) {
+      g_prefix_error(error, "%s: ", truth->file);
+      return FALSE;
+    }
+    cases[i].truly_mirrored = g_strv_contains((const char *const *) config->mirrored_films, truth->file);
+    if (progress != NULL)
+      progress(i + 1, n, (g_get_monotonic_time() - start) / 1e6, user_data);
+  }
+
+  AxApmBaseline baseline;
+  ax_apm_baseline_learn(train, &baseline);
+  g_autofree AxApmFigures *f = g_new0(AxApmFigures, 1);
+  ax_apm_figures(cases, n, &baseline, config->rounds, config->seed, f);
+
+  AxModel *model = ax_session_get_model(session);
+  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+  g_autofree char *date = g_date_time_format(now, "%Y-%m-%d"), *data_name = g_path_get_basename(config->data);
+  const AxApmReportInfo info = {ax_model_name(model), ax_model_sha256(model), data_name, ax_split_part_name(config->part), date, config->rounds, config->seed};
+  if (!write_results(f, &info, config->out != NULL ? config->out : folder, error))
+    return FALSE;
+  if (markdown != NULL)
+    *markdown = ax_apm_report_markdown(f, &info);
+  if (figures != NULL)
+    *figures = *f;
+  return TRUE;
+}
