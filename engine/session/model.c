@@ -1,0 +1,171 @@
+/* AxModel: a model folder in memory. See anatomix.h and model.h. */
+#include "engine/session/model.h"
+#include "engine/checkpoint/model_folder.h"
+#include "engine/model/apm_file.h"
+#include <math.h>
+
+#define MAX_LABELS 64
+
+struct _AxModel {
+  GObject        parent;
+  AxModelFolder *folder;
+  AxApm         *apm;
+  AxSentenceDb  *sentences;
+  char          *labels[MAX_LABELS];
+  double         a[MAX_LABELS], b[MAX_LABELS];
+  char          *caution;
+};
+
+G_DEFINE_FINAL_TYPE (AxModel, ax_model, G_TYPE_OBJECT)
+G_DEFINE_QUARK (ax-engine-error-quark, ax_engine_error)
+
+static void
+ax_model_finalize (GObject *object)
+{
+  AxModel *self = AX_MODEL (object);
+  g_clear_pointer (&self->folder, ax_model_folder_unref);
+  g_clear_pointer (&self->apm, ax_apm_free);
+  g_clear_pointer (&self->sentences, ax_sentence_db_unref);
+  for (int i = 0; i < MAX_LABELS; i++)
+    g_free (self->labels[i]);
+  g_free (self->caution);
+  G_OBJECT_CLASS (ax_model_parent_class)->finalize (object);
+}
+
+static void
+ax_model_class_init (AxModelClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = ax_model_finalize;
+}
+
+static void
+ax_model_init (AxModel *self)
+{
+}
+
+/* Spec 2.6: the labels of the published model, in order. */
+static const char *const chexpert[14] = { "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Enlarged Cardiomediastinum", "Fracture", "Lung Lesion",
+                                          "Lung Opacity", "No Finding", "Pleural Effusion", "Pleural Other", "Pneumonia", "Pneumothorax",
+                                          "Support Devices" };
+
+static gboolean
+read_labels (AxModel *self, JsonObject *apm, GError **error)
+{
+  guint n = (guint) ax_apm_config (self->apm)->n_labels;
+  if (n > MAX_LABELS)
+    {
+      g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "The model has %u labels; at most %d are supported", n, MAX_LABELS);
+      return FALSE;
+    }
+  JsonArray *labels = json_object_has_member (apm, "labels") ? ax_json_get_array (apm, "labels", error) : NULL;
+  JsonArray *calibration = json_object_has_member (apm, "calibration") ? ax_json_get_array (apm, "calibration", error) : NULL;
+  if ((labels == NULL && json_object_has_member (apm, "labels")) || (calibration == NULL && json_object_has_member (apm, "calibration")))
+    return FALSE;
+  if ((labels && json_array_get_length (labels) != n) || (calibration && json_array_get_length (calibration) != n))
+    {
+      g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "model.json names another number of labels than the network has (%u)", n);
+      return FALSE;
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      JsonNode *node = labels ? json_array_get_element (labels, i) : NULL;
+      const char *name = node && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
+      self->labels[i] = name ? g_strdup (name) : n == 14 ? g_strdup (chexpert[i]) : g_strdup_printf ("Label %u", i + 1);
+      self->a[i] = 1;
+      JsonNode *pair = calibration ? json_array_get_element (calibration, i) : NULL;
+      if (pair && JSON_NODE_HOLDS_OBJECT (pair) &&
+          (!ax_json_get_double (json_node_get_object (pair), "a", -1000, 1000, &self->a[i], error) ||
+           !ax_json_get_double (json_node_get_object (pair), "b", -1000, 1000, &self->b[i], error)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The quality object's own words if it has a "summary"; the warning always. */
+static char *
+caution (JsonObject *quality)
+{
+  const char *summary = quality && json_object_has_member (quality, "summary") ? ax_json_get_string (quality, "summary", NULL) : NULL;
+  return g_strdup_printf ("Not for clinical use. %s", summary ? summary : "The quality of this model has not been measured here.");
+}
+
+AxModel *
+ax_model_load (const char *path, GError **error)
+{
+  g_autoptr (AxModel) self = g_object_new (AX_TYPE_MODEL, NULL);
+  AxApmConfig config;
+  self->folder = ax_model_folder_open (path, error);
+  if (self->folder == NULL)
+    return NULL;
+  JsonObject *apm = ax_json_get_object (ax_model_folder_get_config (self->folder), "apm", error);
+  if (apm == NULL || !ax_apm_config_from_json (apm, &config, error))
+    return NULL;
+  if (config.n_objects != AX_N_ANATOMY)
+    {
+      g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "%s finds %d objects; this program knows %d structures", path, config.n_objects,
+                   AX_N_ANATOMY);
+      return NULL;
+    }
+  config.text_dim = 0;         /* the text side builds databases and trains; reading images does without it */
+  self->apm = ax_apm_new (&config, error);
+  const char *weights = ax_model_folder_get_file (self->folder, "apm"), *sentences = ax_model_folder_get_file (self->folder, "sentences");
+  if (self->apm == NULL)
+    return NULL;
+  if (weights == NULL)
+    {
+      g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "%s/model.json names no \"apm\" weights", path);
+      return NULL;
+    }
+  if (!ax_apm_load (self->apm, weights, error) || !read_labels (self, apm, error))
+    return NULL;
+  if (sentences != NULL)
+    {
+      self->sentences = ax_sentence_db_open (sentences, error);
+      if (self->sentences == NULL)
+        return NULL;
+      if (ax_sentence_db_n_objects (self->sentences) != AX_N_ANATOMY || (int) ax_sentence_db_dim (self->sentences) != config.proj_dim)
+        {
+          g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "The sentence database of %s does not belong to its weights", path);
+          return NULL;
+        }
+    }
+  self->caution = caution (ax_model_folder_get_quality (self->folder));
+  return g_steal_pointer (&self);
+}
+
+const char   *ax_model_name (AxModel *model) { return ax_model_folder_get_name (model->folder); }
+const char   *ax_model_sha256 (AxModel *model) { return ax_model_folder_get_sha256 (model->folder); }
+const char   *ax_model_folder (AxModel *model) { return ax_model_folder_get_path (model->folder); }
+int           ax_model_input_size (AxModel *model) { return ax_apm_config (model->apm)->input_size; }
+guint         ax_model_n_labels (AxModel *model) { return (guint) ax_apm_config (model->apm)->n_labels; }
+const char   *ax_model_label (AxModel *model, guint i) { return i < ax_model_n_labels (model) ? model->labels[i] : NULL; }
+const char   *ax_model_caution (AxModel *model) { return model->caution; }
+AxApm        *ax_model_get_apm (AxModel *model) { return model->apm; }
+AxSentenceDb *ax_model_get_sentences (AxModel *model) { return model->sentences; }
+
+double
+ax_model_probability (AxModel *model, guint i, double logit)
+{
+  return 1 / (1 + exp (-(model->a[i] * logit + model->b[i])));
+}
+
+char *
+ax_model_default_folder (void)
+{
+  const char *named = g_getenv ("ANATOMIX_MODEL");
+  if (named && *named)
+    return g_strdup (named);
+  /* The program may run from its build folder inside the source tree: look upwards from where it lies. */
+  g_autofree char *exe = g_file_read_link ("/proc/self/exe", NULL), *dir = g_path_get_dirname (exe ? exe : ".");
+  for (int up = 0; up < 5; up++)
+    {
+      g_autofree char *candidate = g_build_filename (dir, "data", "models", "anatomix-mini", NULL), *json = g_build_filename (candidate, AX_MODEL_JSON, NULL);
+      if (g_file_test (json, G_FILE_TEST_EXISTS))
+        return g_steal_pointer (&candidate);
+      char *parent = g_path_get_dirname (dir);
+      g_free (dir);
+      dir = parent;
+    }
+  g_autofree char *bin = g_path_get_dirname (exe ? exe : "."), *prefix = g_path_get_dirname (bin);
+  return g_build_filename (prefix, "share", "anatomix", "models", "anatomix-mini", NULL);
+}
