@@ -148,8 +148,9 @@ static char *find_minilm(void) {
 
 /* Every value after a layer norm is of order 1 and has gone through about 6 * 8 operations, each rounding to 2^-24: sqrt(48) * 6e-8 = 4e-7 for us and
  * as much for the oracle, so 6e-7 between them, three times that at the worst of 4,608 elements, divided by the vectors' length of about 5; and
- * the oracle prints seven decimals (5e-8): 4.1e-7. Its cosines have five decimals, half a unit being 5e-6; the vectors add 2 * 4.1e-7. */
+ * the oracle prints seven decimals (5e-8): 4.1e-7. A norm is off by at most the length of the difference, sqrt(384) * 6e-7 / 5. Its cosines have five decimals, half a unit being 5e-6; the vectors add 2 * 4.1e-7. */
 #define MINILM_TOLERANCE 4.1e-7
+#define NORM_TOLERANCE 2.4e-6
 #define COSINE_TOLERANCE 5.9e-6
 
 static void test_minilm(void) {
@@ -202,9 +203,9 @@ static void test_minilm(void) {
         cosine += (double) vectors[i][d] * vectors[j][d];
       worst_cosine = MAX(worst_cosine, fabs(cosine - json_array_get_double_element(json_array_get_array_element(cosines, i), j)));
     }
-  g_test_message("share of the tolerance: unit vectors %.0f %%, norms %.0f %%, cosines %.0f %%", 100 * worst / MINILM_TOLERANCE, 100 * worst_norm / MINILM_TOLERANCE, 100 * worst_cosine / COSINE_TOLERANCE);
+  g_test_message("share of the tolerance: unit vectors %.0f %%, norms %.0f %%, cosines %.0f %%", 100 * worst / MINILM_TOLERANCE, 100 * worst_norm / NORM_TOLERANCE, 100 * worst_cosine / COSINE_TOLERANCE);
   g_assert_cmpfloat(worst, <=, MINILM_TOLERANCE);
-  g_assert_cmpfloat(worst_norm, <=, MINILM_TOLERANCE);
+  g_assert_cmpfloat(worst_norm, <=, NORM_TOLERANCE);
   g_assert_cmpfloat(worst_cosine, <=, COSINE_TOLERANCE);
 }
 
