@@ -18,8 +18,8 @@ void ax_eval_config_free(AxEvalConfig *config) {
 static char *resolve(const char *config_path, const char *value) {
   if (g_path_is_absolute(value))
     return g_strdup(value);
-  g_autofree char *dir = g_path_get_dirname(config_path);
-  return g_canonicalize_filename(value, dir);
+  g_autofree char *dir = g_path_get_dirname(config_path), *full = g_canonicalize_filename(dir, NULL);
+  return g_canonicalize_filename(value, full);
 }
 
 static gboolean check_keys(JsonObject *object, const char *path, GError **error) {

@@ -1,0 +1,143 @@
+/* See export_apm.h. */
+#include "engine/evaluation/export_apm.h"
+#include "engine/checkpoint/model_folder.h"
+#include "engine/evaluation/metrics.h"
+#include "engine/model/apm_file.h"
+#include "engine/session/model.h"
+#include "engine/training/sentence_vectors.h"
+#include "engine/training/train_state.h"
+#include <math.h>
+
+static const char *const sources[] = {
+  "NIH ChestX-ray14 (NIH Clinical Center; Wang et al., CVPR 2017): 850 frontal radiographs, training patients only",
+  "RSNA Pneumonia Detection Challenge 2018 (Shih et al., Radiology: Artificial Intelligence 2019): readings and boxes of lung opacity",
+  "ChestX-Det (Apache-2.0; arXiv 2006.10550 and 2104.10326): readings and boxes of findings",
+  "Anatomical boxes made by rule from the masks of a segmentation network of the project (not by radiologists)",
+  "Synthetic findings and phantoms of the project",
+  NULL
+};
+
+static JsonArray *
+licences (void)
+{
+  JsonArray *list = json_array_new ();
+  JsonObject *o = json_object_new ();
+  json_object_set_string_member (o, "name", "MIT");
+  json_object_set_string_member (o, "text", "These weights were trained by the AnatomiX Viewer project and are distributed under the MIT licence of the program. "
+                                            "The training data's providers ask for attribution: see trained_on. Not for clinical use.");
+  json_array_add_object_element (list, o);
+  return list;
+}
+
+/* Logits of the validation patients, plain and mirrored, against the radiologists' word; where fewer than five positives or negatives were read, text-mined
+ * labels count too. */
+static gboolean
+calibrate (const AxTrainConfig *config, const AxDataset *dataset, const AxSplit *split, const char *folder, JsonArray *out, GCancellable *cancellable,
+           GError **error)
+{
+  enum { L = AX_DATASET_N_LABELS };
+  g_autoptr (AxModel) model = ax_model_load (folder, error);
+  g_autoptr (GPtrArray) images = ax_split_images (split, dataset, AX_SPLIT_VALIDATION);
+  if (model == NULL)
+    return FALSE;
+  guint n = images->len * 2;
+  g_autofree float *logits = g_new (float, MAX (n, 1) * L);
+  g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  for (guint i = 0; i < n; i++)
+    {
+      const AxDatasetImage *im = images->pdata[i / 2];
+      g_autofree char *path = ax_dataset_image_path (dataset, im);
+      g_autoptr (AxImage) image = ax_image_load (path, cancellable, error);
+      g_autoptr (AxPerception) p = image ? ax_model_perceive (model, tape, image, i % 2, 1, NULL, NULL, logits + (gsize) i * L, NULL, error) : NULL;
+      if (p == NULL)
+        return FALSE;
+    }
+  for (int l = 0; l < L; l++)
+    {
+      g_autofree double *z = g_new (double, MAX (n, 1));
+      g_autofree guint8 *y = g_new (guint8, MAX (n, 1));
+      guint m = 0, positives = 0;
+      for (int wide = 0; wide < 2; wide++)
+        {
+          m = positives = 0;
+          for (guint i = 0; i < n; i++)
+            {
+              const AxDatasetImage *im = images->pdata[i / 2];
+              gboolean known = im->reader_known[l] || (wide && im->text_known[l]);
+              if (!known)
+                continue;
+              z[m] = logits[(gsize) i * L + l];
+              y[m] = im->reader_known[l] ? im->reader_value[l] : im->text_value[l];
+              positives += y[m++];
+            }
+          if (positives >= 10 && m - positives >= 10)
+            break;
+        }
+      AxPlatt platt = ax_platt_fit (z, y, m);
+      JsonObject *o = json_object_new ();
+      /* A slope below zero would turn the ranking round on the strength of a few images: then the share alone is kept. */
+      double share = log ((positives + 1.0) / (m - positives + 1.0));
+      json_object_set_double_member (o, "a", platt.a > 0 && isfinite (platt.a) ? platt.a : 0);
+      json_object_set_double_member (o, "b", platt.a > 0 && isfinite (platt.b) ? platt.b : share);
+      json_array_add_object_element (out, o);
+    }
+  return TRUE;
+}
+
+static JsonObject *
+quality (const char *path, GError **error)
+{
+  return path ? ax_json_load_object (path, error) : json_object_new ();
+}
+
+static gboolean
+write (const AxTrainConfig *config, const AxExportOptions *o, JsonArray *calibration, GError **error)
+{
+  AxApmConfig shape = config->model;
+  shape.text_dim = 0;
+  JsonObject *root = json_object_new (), *apm = ax_apm_config_to_json (&shape);
+  JsonArray *labels = json_array_new (), *terms = licences ();
+  JsonObject *measured = quality (o->quality, error);
+  for (guint l = 0; l < AX_DATASET_N_LABELS; l++)
+    json_array_add_string_element (labels, ax_label_name (l));
+  json_object_set_array_member (apm, "labels", labels);
+  if (calibration)
+    json_object_set_array_member (apm, "calibration", json_array_ref (calibration));
+  json_object_set_object_member (root, "apm", apm);
+  AxModelDescription d = { o->name, root, measured, terms, sources,
+                           (const char *const[]){ "apm", "apm.safetensors", "sentences", "sentences.safetensors", NULL } };
+  gboolean ok = measured != NULL && ax_model_folder_write (o->folder, &d, error);
+  json_object_unref (root);
+  json_array_unref (terms);
+  if (measured)
+    json_object_unref (measured);
+  return ok;
+}
+
+gboolean
+ax_export_apm (const AxTrainConfig *config, const AxExportOptions *o, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (AxDataset) dataset = ax_dataset_load (config->data_dir, error);
+  g_autoptr (AxSplit) split = dataset ? ax_split_load (config->split_file, error) : NULL;
+  g_autoptr (AxApm) apm = split ? ax_apm_new (&config->model, error) : NULL;
+  g_autofree char *best = g_build_filename (config->run_dir, "best.safetensors", NULL);
+  g_autofree char *weights = g_build_filename (o->folder, "apm.safetensors", NULL), *db = g_build_filename (o->folder, "sentences.safetensors", NULL);
+  guint sentences;
+  if (apm == NULL || !ax_split_check (split, dataset, error) || !ax_parameters_load (best, ax_apm_parameters (apm), error))
+    return FALSE;
+  if (config->vectors_file == NULL)
+    {
+      g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_READ, "The configuration names no \"sentence_vectors\": build them first (db vectors)");
+      return FALSE;
+    }
+  if (g_mkdir_with_parents (o->folder, 0755) != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "The folder %s cannot be made", o->folder);
+      return FALSE;
+    }
+  if (!ax_apm_save (apm, weights, AX_APM_STORE_I8, FALSE, error) ||
+      !ax_sentence_db_build (dataset, split, apm, config->vectors_file, db, &sentences, error) || !write (config, o, NULL, error))
+    return FALSE;
+  g_autoptr (JsonArray) calibration = json_array_new ();
+  return calibrate (config, dataset, split, o->folder, calibration, cancellable, error) && write (config, o, calibration, error);
+}

@@ -1,0 +1,103 @@
+/* See sentence_vectors.h. */
+#include "engine/training/sentence_vectors.h"
+#include "engine/checkpoint/sentence_file.h"
+#include "engine/model/bert.h"
+#include "engine/training/phantom.h"
+#include "engine/training/sentences.h"
+#include <string.h>
+
+#define N AX_DATASET_N_OBJECTS
+
+static AxSentenceBuilder *
+builder_new (guint dim)
+{
+  const char *names[N];
+  for (int i = 0; i < N; i++)
+    names[i] = ax_phantom_object_name (i);
+  return ax_sentence_builder_new (names, N, dim);
+}
+
+/* The sets of marks that occur, structure by structure; part < 0: of all patients. The empty set always occurs. */
+static GHashTable *
+sets_new (const AxDataset *dataset, const AxSplit *split, int part)
+{
+  GHashTable *sets = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  for (gint64 k = 0; k < N; k++)
+    g_hash_table_add (sets, g_memdup2 (&(gint64){ k << 32 }, sizeof (gint64)));
+  for (guint i = 0; i < dataset->n; i++)
+    {
+      const AxDatasetImage *image = &dataset->images[i];
+      AxStructureFacts facts[N];
+      if (!image->ok || (part >= 0 && ax_split_part_of (split, image->patient) != part))
+        continue;
+      ax_structure_facts (image, facts);
+      for (gint64 k = 0; k < N; k++)
+        if (facts[k].weight > 0)
+          g_hash_table_add (sets, g_memdup2 (&(gint64){ k << 32 | facts[k].present }, sizeof (gint64)));
+    }
+  return sets;
+}
+
+gboolean
+ax_sentence_vectors_build (const AxDataset *dataset, const char *encoder_folder, const char *path, GError **error)
+{
+  g_autoptr (AxSentenceEncoder) encoder = ax_sentence_encoder_open (encoder_folder, error);
+  if (encoder == NULL)
+    return FALSE;
+  guint dim = (guint) ax_sentence_encoder_width (encoder);
+  g_autoptr (AxSentenceBuilder) builder = builder_new (dim);
+  g_autoptr (GHashTable) sets = sets_new (dataset, NULL, -1);
+  g_autofree float *vector = g_new (float, dim);
+  GHashTableIter it;
+  gpointer key;
+  g_hash_table_iter_init (&it, sets);
+  while (g_hash_table_iter_next (&it, &key, NULL))
+    {
+      gint64 code = *(gint64 *) key;
+      g_autofree char *sentence = ax_sentence_new ((guint) (code >> 32), (AxMarkSet) code);
+      ax_sentence_encoder_run (encoder, (const char *const *) &sentence, 1, vector);
+      if (!ax_sentence_builder_add (builder, (guint) (code >> 32), sentence, vector, error))
+        return FALSE;
+    }
+  g_autoptr (AxSentenceFile) file = ax_sentence_builder_finish (builder, error);
+  return file != NULL && ax_sentence_file_save (file, path, AX_DTYPE_F32, error);
+}
+
+gboolean
+ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm, const char *vectors_file, const char *path, guint *n, GError **error)
+{
+  g_autoptr (AxSentenceFile) vectors = ax_sentence_file_open (vectors_file, error);
+  if (vectors == NULL)
+    return FALSE;
+  guint dim = ax_sentence_file_dim (vectors), proj = (guint) ax_apm_config (apm)->proj_dim;
+  if ((int) dim != ax_apm_config (apm)->text_dim)
+    {
+      g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_INCONSISTENT, "%s holds vectors of %u numbers, the model's P_S takes %d", vectors_file, dim,
+                   ax_apm_config (apm)->text_dim);
+      return FALSE;
+    }
+  g_autoptr (AxSentenceBuilder) builder = builder_new (proj);
+  g_autoptr (GHashTable) sets = sets_new (dataset, split, AX_SPLIT_TRAIN);
+  g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  for (guint k = 0; k < N; k++)
+    {
+      guint first, count;
+      ax_sentence_file_range (vectors, k, &first, &count);
+      for (guint j = first; j < first + count; j++)
+        {
+          AxMarkSet marks;
+          const char *sentence = ax_sentence_file_text (vectors, j);
+          if (!ax_sentence_findings (sentence, &marks) || !g_hash_table_contains (sets, &(gint64){ (gint64) k << 32 | marks }))
+            continue;
+          ax_tape_reset (tape);
+          AxTensor *x = ax_tensor_new (tape, FALSE, 2, (int[]){ 1, (int) dim });
+          memcpy (x->data, ax_sentence_file_vectors (vectors) + (gsize) j * dim, dim * sizeof (float));
+          AxTensor *y = ax_apm_project_text (apm, tape, x);
+          if (!ax_sentence_builder_add (builder, k, sentence, y->data, error))
+            return FALSE;
+        }
+    }
+  *n = ax_sentence_builder_n (builder);
+  g_autoptr (AxSentenceFile) file = ax_sentence_builder_finish (builder, error);
+  return file != NULL && ax_sentence_file_save (file, path, AX_DTYPE_F16, error);
+}
