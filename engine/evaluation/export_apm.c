@@ -91,7 +91,7 @@ quality (const char *path, GError **error)
 }
 
 static gboolean
-write (const AxTrainConfig *config, const AxExportOptions *o, JsonArray *calibration, GError **error)
+write_folder (const AxTrainConfig *config, const AxExportOptions *o, JsonArray *calibration, GError **error)
 {
   AxApmConfig shape = config->model;
   shape.text_dim = 0;
@@ -136,8 +136,8 @@ ax_export_apm (const AxTrainConfig *config, const AxExportOptions *o, GCancellab
       return FALSE;
     }
   if (!ax_apm_save (apm, weights, AX_APM_STORE_I8, FALSE, error) ||
-      !ax_sentence_db_build (dataset, split, apm, config->vectors_file, db, &sentences, error) || !write (config, o, NULL, error))
+      !ax_sentence_db_build (dataset, split, apm, config->vectors_file, db, &sentences, error) || !write_folder (config, o, NULL, error))
     return FALSE;
   g_autoptr (JsonArray) calibration = json_array_new ();
-  return calibrate (config, dataset, split, o->folder, calibration, cancellable, error) && write (config, o, calibration, error);
+  return calibrate (config, dataset, split, o->folder, calibration, cancellable, error) && write_folder (config, o, calibration, error);
 }
