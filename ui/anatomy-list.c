@@ -70,6 +70,12 @@ static void on_row_leave(GtkEventControllerMotion *controller, AxAnatomyList *se
 
 /* ---- order, headers, search ---- */
 
+/* Words that the engine says and that are shown in the reader's language. */
+G_GNUC_UNUSED static const char *const engine_words[] = {
+  N_("Lungs"), N_("Heart"), N_("Mediastinum"), N_("Bones"), N_("Diaphragm and abdomen"), N_("Preparing the image"), N_("Seeing edges"), N_("Seeing shapes"), N_("Finding structures"),
+  N_("Loading the model"), N_("Placing boxes"), N_("Describing structures"), N_("Retrieving sentences"),
+};
+
 static int compare_rows(GtkListBoxRow *a, GtkListBoxRow *b, gpointer data) {
   int ia = row_index(a), ib = row_index(b);
   int order = (int)ax_anatomy_group(ia) - (int)ax_anatomy_group(ib);
@@ -79,16 +85,21 @@ static int compare_rows(GtkListBoxRow *a, GtkListBoxRow *b, gpointer data) {
 
 static void update_header(GtkListBoxRow *row, GtkListBoxRow *before, gpointer data) {
   AxAnatomyGroup group = ax_anatomy_group(row_index(row));
-  GtkWidget *label;
+  GtkWidget *header, *label;
 
   if (before && ax_anatomy_group(row_index(before)) == group) {
     gtk_list_box_row_set_header(row, NULL);
     return;
   }
+  header = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8);
   label = gtk_label_new(_(ax_anatomy_group_name(group)));
   gtk_label_set_xalign(GTK_LABEL(label), 0);
-  gtk_widget_add_css_class(label, "group-header");
-  gtk_list_box_row_set_header(row, label);
+  gtk_widget_set_hexpand(label, TRUE);
+  gtk_box_append(GTK_BOX(header), label);
+  if (!before)
+    gtk_box_append(GTK_BOX(header), gtk_label_new(_("Similarity")));
+  gtk_widget_add_css_class(header, "group-header");
+  gtk_list_box_row_set_header(row, header);
 }
 
 static gboolean filter_row(GtkListBoxRow *row, gpointer data) {

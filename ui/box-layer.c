@@ -10,7 +10,7 @@ struct _AxBoxLayer {
   AxLayer parent_instance;
   AxBox boxes[AX_N_ANATOMY], others[AX_N_ANATOMY];
   gboolean has_boxes, has_others;
-  gboolean visible, group_visible[AX_N_GROUPS];
+  gboolean visible, group_visible[AX_N_GROUPS], sparse;
   int hovered, selected, partner;
 };
 
@@ -71,13 +71,15 @@ static void append_side(GtkSnapshot *snapshot, const Stroke *stroke, double x1, 
   if (right <= left || bottom <= top)
     return;
   cr = gtk_snapshot_append_cairo(snapshot, &GRAPHENE_RECT_INIT(left, top, right - left, bottom - top));
-  /* A dark edge under the line keeps it visible over bright bone. */
+  /* A dark edge under the line keeps it visible over bright bone; the thin lines of the many small boxes would look double with it. */
   cairo_move_to(cr, x1, y1);
   cairo_line_to(cr, x2, y2);
   cairo_set_dash(cr, stroke->dashes, stroke->n_dashes, 0);
-  cairo_set_line_width(cr, stroke->width + 2);
-  cairo_set_source_rgba(cr, 0, 0, 0, 0.45 * stroke->alpha);
-  cairo_stroke_preserve(cr);
+  if (stroke->width > 1) {
+    cairo_set_line_width(cr, stroke->width + 2);
+    cairo_set_source_rgba(cr, 0, 0, 0, 0.5 * stroke->alpha);
+    cairo_stroke_preserve(cr);
+  }
   cairo_set_line_width(cr, stroke->width);
   cairo_set_source_rgba(cr, stroke->rgb[0], stroke->rgb[1], stroke->rgb[2], stroke->alpha);
   cairo_stroke(cr);
@@ -97,20 +99,20 @@ static AxBox snap(AxBox box) {
 }
 
 static Stroke stroke_of(AxBoxLayer *self, guint index) {
-  Stroke stroke = {.alpha = 0.6, .width = 1};
+  Stroke stroke = {.alpha = 0.65, .width = 1};
 
   ax_anatomy_color(index, stroke.rgb);
   stroke.n_dashes = ax_box_layer_get_dashes(ax_anatomy_group(index), stroke.dashes);
   if (is_main(index)) {
-    stroke.alpha = 0.95;
-    stroke.width = 1.5;
+    stroke.alpha = 1;
+    stroke.width = 2;
   }
   /* While one structure is looked at the others step back. */
   if (self->selected >= 0 && !is_selected(self, index))
     stroke.alpha *= 0.55;
   if ((int)index == self->hovered) {
     stroke.alpha = 1;
-    stroke.width = 2;
+    stroke.width = 2.5;
   }
   if (is_selected(self, index)) {
     stroke.alpha = 1;
@@ -189,7 +191,7 @@ static void ax_box_layer_snapshot(AxLayer *layer, GtkWidget *widget, AxViewport 
     return;
   /* Lungs and heart over the small ones, what is looked at over all. */
   for (int pass = 0; pass < 2; pass++)
-    for (guint i = 0; i < AX_N_ANATOMY; i++)
+    for (guint i = 0; i < AX_N_ANATOMY && !(self->sparse && pass == 0); i++)
       if (is_shown(self, i) && is_main(i) == pass && (int)i != self->hovered && !is_selected(self, i))
         append_structure(self, viewport, snapshot, i, view);
   if (self->selected >= 0 && self->partner >= 0 && self->partner != self->selected)
@@ -226,6 +228,11 @@ gboolean ax_box_layer_get_box(AxBoxLayer *self, guint index, AxBox *box) {
 
 void ax_box_layer_set_visible(AxBoxLayer *self, gboolean visible) {
   self->visible = visible;
+  ax_layer_changed(AX_LAYER(self));
+}
+
+void ax_box_layer_set_sparse(AxBoxLayer *self, gboolean sparse) {
+  self->sparse = sparse;
   ax_layer_changed(AX_LAYER(self));
 }
 

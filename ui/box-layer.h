@@ -20,6 +20,8 @@ gboolean ax_box_layer_get_box(AxBoxLayer *self, guint index, AxBox *box);
 
 /* All at once, and by group. */
 void ax_box_layer_set_visible(AxBoxLayer *self, gboolean visible);
+/* Sparse: only lungs and heart, and what is hovered or selected, are drawn; the others are still found under the pointer. */
+void ax_box_layer_set_sparse(AxBoxLayer *self, gboolean sparse);
 gboolean ax_box_layer_get_visible(AxBoxLayer *self);
 void ax_box_layer_set_group_visible(AxBoxLayer *self, AxAnatomyGroup group, gboolean visible);
 gboolean ax_box_layer_get_group_visible(AxBoxLayer *self, AxAnatomyGroup group);

@@ -35,6 +35,7 @@ static GtkWidget *make_bar(const AxFinding *finding) {
   gtk_level_bar_set_value(GTK_LEVEL_BAR(bar), CLAMP(finding->probability, 0, 1));
   gtk_widget_set_valign(bar, GTK_ALIGN_CENTER);
   gtk_widget_set_hexpand(bar, TRUE);
+  gtk_widget_set_size_request(bar, 56, -1);
   gtk_accessible_update_property(GTK_ACCESSIBLE(bar), GTK_ACCESSIBLE_PROPERTY_LABEL, finding->name, -1);
   return bar;
 }
@@ -51,7 +52,7 @@ static void add_finding(AxFindingsBars *self, const AxFinding *finding, int row)
   gtk_label_set_xalign(GTK_LABEL(percent), 1);
   gtk_label_set_xalign(GTK_LABEL(word), 0);
   gtk_label_set_ellipsize(GTK_LABEL(name), PANGO_ELLIPSIZE_END);
-  gtk_label_set_max_width_chars(GTK_LABEL(name), 20);
+  gtk_label_set_max_width_chars(GTK_LABEL(name), 28);
   gtk_widget_set_tooltip_text(name, finding->name);
   gtk_widget_add_css_class(percent, "numeric");
   gtk_widget_add_css_class(word, "dim-label");

@@ -276,6 +276,8 @@ static void ax_mirror_view_init(AxMirrorView *self) {
   gtk_box_append(GTK_BOX(self->box), make_side_panel(self));
   gtk_widget_set_parent(self->box, GTK_WIDGET(self));
 
+  for (int i = 0; i < 2; i++)
+    ax_box_layer_set_sparse(ax_canvas_get_box_layer(self->canvas[i]), TRUE);
   ax_viewport_set_mirrored(ax_canvas_get_viewport(self->canvas[1]), TRUE);
   g_object_bind_property(self->canvas[0], "selected", self->canvas[1], "selected", G_BINDING_BIDIRECTIONAL);
   g_object_bind_property(self->canvas[0], "hovered", self->canvas[1], "hovered", G_BINDING_BIDIRECTIONAL);

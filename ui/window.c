@@ -127,8 +127,9 @@ static void on_failed(AxMainWindow *self, GError *error) {
     g_autofree char *markup = g_markup_escape_text(error->message, -1);
 
     adw_status_page_set_description(self->error_page, markup);
+  } else {
+    ax_main_window_toast(self, error->message);
   }
-  ax_main_window_toast(self, error->message);
   ax_main_window_update(self);
 }
 

@@ -1,0 +1,131 @@
+/* Each widget on its own: filled, emptied, and gone when its last reference is. */
+#include "tests/ui/loop.h"
+#include "ui/anatomy-list.h"
+#include "ui/canvas.h"
+#include "ui/findings-bars.h"
+#include "ui/mirror-view.h"
+#include "ui/sample-gallery.h"
+#include <adwaita.h>
+
+static AxSession *session;
+static AxPyramid *pyramid;
+static AxPerception *plain, *mirrored;
+
+static void on_answer(GObject *source, GAsyncResult *result, gpointer data) {
+  *(AxPerception **)data = ax_session_perceive_finish(AX_SESSION(source), result, NULL);
+}
+
+static gboolean has_both(gpointer data) { return plain && mirrored; }
+
+static void test_canvas(void) {
+  GtkWidget *canvas = g_object_ref_sink(ax_canvas_new());
+  AxBox box;
+
+  ax_canvas_set_pyramid(AX_CANVAS(canvas), pyramid);
+  ax_canvas_set_perception(AX_CANVAS(canvas), mirrored);
+  /* boxes of mirrored pixels are mirrored back */
+  g_assert_true(ax_box_layer_get_box(ax_canvas_get_box_layer(AX_CANVAS(canvas)), 11, &box));
+  g_assert_cmpfloat_with_epsilon(box.x2, mirrored->width - mirrored->anatomy[11].box.x1, 1e-9);
+  ax_canvas_set_selected(AX_CANVAS(canvas), 11);
+  ax_canvas_set_pyramid(AX_CANVAS(canvas), NULL);
+  g_assert_cmpint(ax_canvas_get_selected(AX_CANVAS(canvas)), ==, -1);
+  g_assert_false(ax_box_layer_get_box(ax_canvas_get_box_layer(AX_CANVAS(canvas)), 11, &box));
+  gtk_test_accessible_assert_role(canvas, GTK_ACCESSIBLE_ROLE_IMG);
+  g_assert_finalize_object(canvas);
+}
+
+/* Smallest first, and hidden groups do not count. */
+static void test_find(void) {
+  g_autoptr(AxBoxLayer) layer = ax_box_layer_new();
+  AxBox boxes[AX_N_ANATOMY];
+  guint found[AX_N_ANATOMY], n, fewer;
+
+  for (guint i = 0; i < AX_N_ANATOMY; i++)
+    boxes[i] = plain->anatomy[i].box;
+  ax_box_layer_set_boxes(layer, boxes);
+  n = ax_box_layer_find(layer, (boxes[4].x1 + boxes[4].x2) / 2, (boxes[4].y1 + boxes[4].y2) / 2, found);
+  g_assert_cmpuint(n, >, 1);
+  for (guint i = 1; i < n; i++)
+    g_assert_cmpfloat(ax_box_area(boxes[found[i - 1]]), <=, ax_box_area(boxes[found[i]]));
+  ax_box_layer_set_group_visible(layer, AX_GROUP_HEART, FALSE);
+  fewer = ax_box_layer_find(layer, (boxes[4].x1 + boxes[4].x2) / 2, (boxes[4].y1 + boxes[4].y2) / 2, found);
+  g_assert_cmpuint(fewer, <, n);
+  g_assert_cmpuint(ax_box_layer_find(layer, -5, -5, found), ==, 0);
+}
+
+static void test_anatomy_list(void) {
+  GtkWidget *list = g_object_ref_sink(ax_anatomy_list_new());
+
+  ax_anatomy_list_set_perception(AX_ANATOMY_LIST(list), plain);
+  ax_anatomy_list_set_selected(AX_ANATOMY_LIST(list), 7);
+  ax_anatomy_list_set_hovered(AX_ANATOMY_LIST(list), 8);
+  g_assert_cmpint(ax_anatomy_list_get_selected(AX_ANATOMY_LIST(list)), ==, 7);
+  ax_anatomy_list_set_perception(AX_ANATOMY_LIST(list), NULL);
+  g_assert_finalize_object(list);
+}
+
+static void test_findings(void) {
+  GtkWidget *bars = g_object_ref_sink(ax_findings_bars_new()), *grid = gtk_widget_get_first_child(bars);
+  double last = 2;
+
+  ax_findings_bars_set_perception(AX_FINDINGS_BARS(bars), plain);
+  for (guint row = 0; row < plain->n_findings; row++) {
+    GtkWidget *bar = gtk_grid_get_child_at(GTK_GRID(grid), 1, (int)row), *word = gtk_grid_get_child_at(GTK_GRID(grid), 3, (int)row);
+    double value = gtk_level_bar_get_value(GTK_LEVEL_BAR(bar));
+
+    g_assert_cmpfloat(value, <=, last); /* most probable first */
+    last = value;
+    g_assert_cmpstr(gtk_label_get_text(GTK_LABEL(word)), ==, value < 0.33 ? "unlikely" : value < 0.66 ? "possible" : "likely");
+    gtk_test_accessible_assert_role(bar, GTK_ACCESSIBLE_ROLE_METER);
+  }
+  ax_findings_bars_set_perception(AX_FINDINGS_BARS(bars), NULL);
+  g_assert_null(gtk_widget_get_first_child(grid));
+  g_assert_finalize_object(bars);
+}
+
+static void test_mirror_view(void) {
+  GtkWidget *view = g_object_ref_sink(ax_mirror_view_new());
+
+  ax_mirror_view_set_pyramid(AX_MIRROR_VIEW(view), pyramid);
+  ax_mirror_view_set_perceptions(AX_MIRROR_VIEW(view), plain, mirrored);
+  for (int pair = 0; pair < AX_N_PAIRS; pair++) {
+    ax_mirror_view_select_pair(AX_MIRROR_VIEW(view), pair);
+    g_assert_cmpint(ax_mirror_view_get_selected_pair(AX_MIRROR_VIEW(view)), ==, pair);
+  }
+  ax_canvas_set_selected(ax_mirror_view_get_canvas(AX_MIRROR_VIEW(view), TRUE), 20);
+  g_assert_cmpint(ax_mirror_view_get_selected_pair(AX_MIRROR_VIEW(view)), ==, 5);
+  g_assert_finalize_object(view);
+}
+
+static void test_gallery(void) {
+  GtkWidget *gallery = g_object_ref_sink(ax_sample_gallery_new("/nowhere"));
+  g_autofree char *samples = ax_sample_gallery_default_folder();
+
+  g_assert_finalize_object(gallery);
+  gallery = g_object_ref_sink(ax_sample_gallery_new(samples)); /* goes while its pictures are being made */
+  g_assert_finalize_object(gallery);
+  ax_test_run_for(300);
+}
+
+int main(int argc, char **argv) {
+  guint8 pixels[64 * 48];
+  g_autoptr(AxImage) image = NULL;
+
+  gtk_test_init(&argc, &argv, NULL);
+  adw_init();
+  for (guint i = 0; i < sizeof pixels; i++)
+    pixels[i] = i & 255;
+  image = ax_image_new_from_u8(64, 48, pixels, AX_IMAGE_ORIGIN_FLOAT, NULL);
+  pyramid = ax_pyramid_new(image);
+  session = ax_session_new("model");
+  ax_session_perceive_async(session, image, FALSE, NULL, NULL, NULL, on_answer, &plain);
+  ax_session_perceive_async(session, image, TRUE, NULL, NULL, NULL, on_answer, &mirrored);
+  ax_test_wait(has_both, NULL);
+  g_test_add_func("/ui/canvas", test_canvas);
+  g_test_add_func("/ui/box-layer/find", test_find);
+  g_test_add_func("/ui/anatomy-list", test_anatomy_list);
+  g_test_add_func("/ui/findings-bars", test_findings);
+  g_test_add_func("/ui/mirror-view", test_mirror_view);
+  g_test_add_func("/ui/sample-gallery", test_gallery);
+  return g_test_run();
+}

@@ -1,0 +1,355 @@
+/* The window under Xvfb, driven by real mouse and key events, on the session of fake-session.c. */
+#include "tests/ui/drive.h"
+#include "ui/window-private.h"
+
+#include "engine/image/png-write.h"
+#include <glib/gstdio.h>
+#include <math.h>
+
+static GtkApplication *application;
+static char *folder, *first, *second, *broken;
+
+static char *write_image(const char *name, int width, int height) {
+  g_autofree guint8 *pixels = g_malloc((gsize)width * height);
+  char *path = g_build_filename(folder, name, NULL);
+
+  for (int y = 0; y < height; y++)
+    for (int x = 0; x < width; x++)
+      pixels[y * width + x] = (x * 160 / width + y * 90 / height) & 255;
+  g_assert_true(ax_png_write(path, width, height, 1, 8, pixels, NULL));
+  return path;
+}
+
+/* ---- conditions to wait for ---- */
+
+static gboolean is_answered(gpointer window) { return ax_document_get_perception(ax_main_window_get_document(window), FALSE) != NULL; }
+static gboolean is_mirrored(gpointer window) { return ax_document_get_perception(ax_main_window_get_document(window), TRUE) != NULL; }
+static gboolean is_failed(gpointer window) { return ax_document_get_state(ax_main_window_get_document(window)) == AX_DOCUMENT_FAILED; }
+static gboolean is_at_work(gpointer window) { return ax_document_get_state(ax_main_window_get_document(window)) == AX_DOCUMENT_PERCEIVING; }
+static gboolean is_second(gpointer window) { return g_str_has_suffix(ax_document_get_name(ax_main_window_get_document(window)), "second.png"); }
+static gboolean has_error(gpointer window) { return ax_document_get_error(ax_main_window_get_document(window)) != NULL; }
+
+static AxMainWindow *new_window(const char *model) {
+  g_autoptr(AxSession) session = ax_session_new(model);
+
+  return ax_main_window_new(application, session);
+}
+
+static AxMainWindow *open_first(void) {
+  AxMainWindow *window = new_window("model");
+
+  ax_main_window_open(window, first);
+  ax_test_show(GTK_WINDOW(window), 1200, 760);
+  ax_test_wait(is_answered, window);
+  ax_test_run_for(200);
+  return window;
+}
+
+/* The window is closed as a person closes it, and must be gone then. */
+static void close_window(AxMainWindow *window) {
+  g_object_add_weak_pointer(G_OBJECT(window), (gpointer *)&window);
+  gtk_window_close(GTK_WINDOW(window));
+  for (int i = 0; window && i < 50; i++)
+    ax_test_run_for(20);
+  g_assert_null(window);
+}
+
+static const char *page(AxMainWindow *window) { return gtk_stack_get_visible_child_name(window->content); }
+
+/* The pointer on a point of a structure's box; (0.5, 0.5) is its middle. */
+static void point_at_structure(AxMainWindow *window, const char *name, double u, double v) {
+  int index = ax_anatomy_find(name);
+  double x, y;
+  AxBox box;
+
+  g_assert_cmpint(index, >=, 0);
+  g_assert_true(ax_box_layer_get_box(ax_canvas_get_box_layer(window->canvas), index, &box));
+  ax_viewport_to_view(ax_canvas_get_viewport(window->canvas), box.x1 + u * (box.x2 - box.x1), box.y1 + v * (box.y2 - box.y1), &x, &y);
+  ax_test_point_at(GTK_WIDGET(window->canvas), x, y);
+}
+
+static double area_of(AxMainWindow *window, int index) {
+  AxBox box;
+
+  g_assert_true(ax_box_layer_get_box(ax_canvas_get_box_layer(window->canvas), index, &box));
+  return ax_box_area(box);
+}
+
+/* ---- tests ---- */
+
+static void test_open(void) {
+  AxMainWindow *window = new_window("model");
+  AxBox box;
+
+  ax_test_show(GTK_WINDOW(window), 1200, 760);
+  g_assert_cmpstr(page(window), ==, "empty");
+  ax_main_window_open(window, first);
+  ax_test_wait(is_answered, window);
+  g_assert_cmpstr(page(window), ==, "view");
+  g_assert_true(ax_box_layer_get_box(ax_canvas_get_box_layer(window->canvas), 0, &box));
+  g_assert_cmpstr(gtk_label_get_text(window->image_status), ==, "512 × 600 pixels · PNG, 8 bit grey");
+  g_assert_nonnull(strstr(gtk_label_get_text(window->model_status), "phantom-boxes"));
+  g_assert_cmpstr(adw_window_title_get_title(window->title), ==, "first.png");
+  close_window(window);
+}
+
+static void test_hover_and_click(void) {
+  AxMainWindow *window = open_first();
+  int carina = ax_anatomy_find("Carina"), selected;
+  double area;
+
+  point_at_structure(window, "Carina", 0.5, 0.5);
+  g_assert_cmpint(ax_canvas_get_hovered(window->canvas), ==, carina);
+  g_assert_cmpint(ax_anatomy_list_get_hovered(window->anatomy_list), ==, carina);
+  ax_test_xdotool("click 1");
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), ==, carina);
+  g_assert_cmpint(ax_anatomy_list_get_selected(window->anatomy_list), ==, carina);
+  /* further clicks go outward, to the end and then to none */
+  area = area_of(window, carina);
+  for (int clicks = 0;; clicks++) {
+    g_assert_cmpint(clicks, <, AX_N_ANATOMY);
+    ax_test_run_for(450); /* longer than a double click */
+    ax_test_xdotool("click 1");
+    selected = ax_canvas_get_selected(window->canvas);
+    if (selected < 0) {
+      g_assert_cmpint(clicks, >, 1);
+      break;
+    }
+    g_assert_cmpfloat(area_of(window, selected), >=, area);
+    area = area_of(window, selected);
+  }
+  g_assert_cmpint(ax_anatomy_list_get_selected(window->anatomy_list), ==, -1);
+  close_window(window);
+}
+
+static GtkWidget *find_row(GtkWidget *widget, GType type, int wanted) {
+  if (G_TYPE_CHECK_INSTANCE_TYPE(widget, type) && GPOINTER_TO_INT(g_object_get_data(G_OBJECT(widget), "ax-index")) == wanted)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child)) {
+    GtkWidget *found = find_row(child, type, wanted);
+
+    if (found)
+      return found;
+  }
+  return NULL;
+}
+
+static void test_list(void) {
+  AxMainWindow *window = open_first();
+  int apex = ax_anatomy_find("Apical zone of right lung");
+  GtkWidget *row = find_row(GTK_WIDGET(window->anatomy_list), GTK_TYPE_LIST_BOX_ROW, apex), *hidden;
+
+  ax_test_point_at(row, 60, 12);
+  g_assert_cmpint(ax_canvas_get_hovered(window->canvas), ==, apex);
+  ax_test_xdotool("click 1");
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), ==, apex);
+  ax_test_xdotool("key Down"); /* the list is at the keys now */
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), !=, apex);
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), >=, 0);
+  ax_test_xdotool("key Escape");
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), ==, -1);
+  /* single letters belong to the search while it has the keys */
+  ax_test_xdotool("key ctrl+f");
+  ax_test_xdotool("type cam");
+  ax_test_xdotool("key BackSpace BackSpace BackSpace");
+  ax_test_xdotool("type carina");
+  ax_test_run_for(400);
+  g_assert_cmpstr(page(window), ==, "view");
+  hidden = find_row(GTK_WIDGET(window->anatomy_list), GTK_TYPE_LIST_BOX_ROW, apex);
+  g_assert_false(gtk_widget_get_child_visible(hidden));
+  g_assert_true(gtk_widget_get_child_visible(find_row(GTK_WIDGET(window->anatomy_list), GTK_TYPE_LIST_BOX_ROW, ax_anatomy_find("Carina"))));
+  close_window(window);
+}
+
+static void test_zoom_and_pan(void) {
+  AxMainWindow *window = open_first();
+  AxViewport *viewport = ax_canvas_get_viewport(window->canvas);
+  double x, y, bx, by, zoom = ax_viewport_get_zoom(viewport), center = ax_viewport_get_center_x(viewport);
+
+  ax_test_point_at(GTK_WIDGET(window->canvas), 200, 300);
+  ax_viewport_to_image(viewport, 200, 300, &x, &y);
+  ax_test_xdotool("click 4 click 4 click 4");
+  g_assert_cmpfloat_with_epsilon(ax_viewport_get_zoom(viewport), zoom * pow(1.1225, 3), 1e-6);
+  ax_viewport_to_view(viewport, x, y, &bx, &by);
+  /* the pointer stands on whole pixels of the screen: up to one pixel from the point that was asked for, which the zoom moves by 0.41 of it */
+  g_assert_cmpfloat_with_epsilon(bx, 200, 0.42);
+  g_assert_cmpfloat_with_epsilon(by, 300, 0.42);
+  /* middle drag */
+  ax_viewport_to_view(viewport, x, y, &bx, &by);
+  ax_test_xdotool("mousedown 2 mousemove_relative 30 0 mousemove_relative 30 20 mouseup 2");
+  g_assert_cmpfloat(ax_viewport_get_center_x(viewport), !=, center);
+  ax_viewport_to_view(viewport, x, y, &center, &zoom);
+  g_assert_cmpfloat_with_epsilon(center - bx, 60, 1e-6);
+  g_assert_cmpfloat_with_epsilon(zoom - by, 20, 1e-6);
+  /* space and left drag */
+  ax_test_xdotool("mousemove_relative -- -60 -20");
+  ax_test_xdotool("keydown space");
+  ax_test_xdotool("mousedown 1 mousemove_relative -- -30 0 mousemove_relative -- -30 -20 mouseup 1");
+  ax_test_xdotool("keyup space");
+  ax_viewport_to_view(viewport, x, y, &center, &zoom);
+  g_assert_cmpfloat_with_epsilon(center - bx, 0, 1e-6);
+  g_assert_cmpfloat_with_epsilon(zoom - by, 0, 1e-6);
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), ==, -1);
+  /* double click */
+  g_assert_false(ax_viewport_get_fitted(viewport));
+  ax_test_xdotool("click --repeat 2 --delay 60 1");
+  g_assert_true(ax_viewport_get_fitted(viewport));
+  close_window(window);
+}
+
+static void test_grey_window(void) {
+  AxMainWindow *window = open_first();
+  AxViewport *viewport = ax_canvas_get_viewport(window->canvas);
+  double width = ax_viewport_get_window_width(viewport), center = ax_viewport_get_window_center(viewport);
+
+  ax_test_point_at(GTK_WIDGET(window->canvas), 300, 300);
+  ax_test_xdotool("mousedown 1 mousemove_relative 40 0 mousemove_relative 40 60 mouseup 1");
+  g_assert_cmpfloat(ax_viewport_get_window_width(viewport), >, width + 5);
+  g_assert_cmpfloat(ax_viewport_get_window_center(viewport), <, center - 5);
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), ==, -1); /* a drag is no click */
+  ax_test_xdotool("key w");
+  g_assert_cmpfloat(ax_viewport_get_window_width(viewport), ==, width);
+  g_assert_cmpfloat(ax_viewport_get_window_center(viewport), ==, center);
+  close_window(window);
+}
+
+static void test_keys(void) {
+  AxMainWindow *window = open_first();
+  AxViewport *viewport = ax_canvas_get_viewport(window->canvas);
+  AxBoxLayer *boxes = ax_canvas_get_box_layer(window->canvas);
+
+  ax_test_xdotool("key i");
+  g_assert_true(ax_viewport_get_inverted(viewport));
+  ax_test_xdotool("key 1");
+  g_assert_cmpfloat(ax_viewport_get_zoom(viewport), ==, 1);
+  ax_test_xdotool("key plus");
+  g_assert_cmpfloat(ax_viewport_get_zoom(viewport), >, 1);
+  ax_test_xdotool("key shift+Right");
+  g_assert_cmpfloat(ax_viewport_get_center_x(viewport), !=, 256);
+  ax_test_xdotool("key 0");
+  g_assert_true(ax_viewport_get_fitted(viewport));
+  ax_test_xdotool("key r");
+  g_assert_cmpint(ax_viewport_get_rotation(viewport), ==, 90);
+  ax_test_xdotool("key b");
+  g_assert_false(ax_box_layer_get_visible(boxes));
+  ax_test_xdotool("key b");
+  g_assert_true(ax_box_layer_get_visible(boxes));
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.group-bones", NULL);
+  g_assert_false(ax_box_layer_get_group_visible(boxes, AX_GROUP_BONES));
+  ax_test_xdotool("key Right");
+  ax_test_wait(is_second, window);
+  ax_test_wait(is_answered, window);
+  ax_test_xdotool("key Left");
+  ax_test_run_for(300);
+  g_assert_cmpstr(ax_document_get_name(window->document), ==, "first.png");
+  close_window(window);
+}
+
+static void test_mirror(void) {
+  AxMainWindow *window = open_first();
+  AxViewport *plain = ax_canvas_get_viewport(ax_mirror_view_get_canvas(window->mirror_view, FALSE));
+  AxViewport *mirrored = ax_canvas_get_viewport(ax_mirror_view_get_canvas(window->mirror_view, TRUE));
+  GtkWidget *canvas = GTK_WIDGET(ax_mirror_view_get_canvas(window->mirror_view, TRUE));
+  double x, y, px, py;
+  AxBox plain_box, mirrored_box;
+
+  ax_test_xdotool("key m");
+  ax_test_wait(is_mirrored, window);
+  ax_test_run_for(300);
+  g_assert_cmpstr(page(window), ==, "mirror");
+  /* linked zoom: what lies at the pointer of the right picture stays there, and the left picture has the same zoom and centre */
+  ax_test_point_at(canvas, 100, 200);
+  ax_viewport_to_image(mirrored, 100, 200, &x, &y);
+  ax_test_xdotool("click 4 click 4");
+  ax_viewport_to_view(mirrored, x, y, &px, &py);
+  g_assert_cmpfloat_with_epsilon(px, 100, 0.42);
+  g_assert_cmpfloat(ax_viewport_get_zoom(plain), ==, ax_viewport_get_zoom(mirrored));
+  g_assert_cmpfloat(ax_viewport_get_center_x(plain), ==, ax_viewport_get_center_x(mirrored));
+  g_assert_true(ax_viewport_get_mirrored(mirrored));
+  g_assert_false(ax_viewport_get_mirrored(plain));
+  /* the mirrored answer, mirrored back, lies where the plain one lies but for the shift of fake-session.c, 10 of 1024 */
+  for (guint i = 0; i < AX_N_ANATOMY; i++) {
+    ax_box_layer_get_box(ax_canvas_get_box_layer(ax_mirror_view_get_canvas(window->mirror_view, FALSE)), i, &plain_box);
+    ax_box_layer_get_box(ax_canvas_get_box_layer(ax_mirror_view_get_canvas(window->mirror_view, TRUE)), i, &mirrored_box);
+    g_assert_cmpfloat_with_epsilon(mirrored_box.x1 - plain_box.x1, 512 * 10 / 1024.0, 1e-9);
+  }
+  ax_mirror_view_select_pair(window->mirror_view, 5); /* the lungs */
+  g_assert_cmpint(ax_canvas_get_selected(AX_CANVAS(canvas)), ==, ax_anatomy_find("Left lung"));
+  ax_test_xdotool("key Escape");
+  g_assert_cmpint(ax_mirror_view_get_selected_pair(window->mirror_view), ==, -1);
+  ax_test_xdotool("key m");
+  ax_test_run_for(200);
+  g_assert_cmpstr(page(window), ==, "view");
+  close_window(window);
+}
+
+static void test_errors(void) {
+  AxMainWindow *window = open_first(), *without;
+
+  ax_main_window_open(window, broken);
+  ax_test_wait(is_failed, window);
+  ax_test_run_for(200);
+  g_assert_cmpstr(page(window), ==, "error");
+  g_assert_nonnull(strstr(adw_status_page_get_description(window->error_page), "not a PNG"));
+  close_window(window);
+
+  without = new_window("missing");
+  ax_test_show(GTK_WINDOW(without), 1024, 700);
+  ax_main_window_open(without, first);
+  ax_test_wait(has_error, without);
+  g_assert_cmpstr(page(without), ==, "view"); /* the image is there to look at */
+  g_assert_nonnull(strstr(gtk_label_get_text(without->model_status), "model.json"));
+  close_window(without);
+}
+
+static void test_cancel_and_close(void) {
+  AxMainWindow *window = new_window("model");
+
+  g_setenv("AX_FAKE_DELAY_MS", "3000", TRUE);
+  ax_test_show(GTK_WINDOW(window), 1024, 700);
+  ax_main_window_open(window, first);
+  ax_test_wait(is_at_work, window);
+  ax_test_run_for(500);
+  g_assert_true(gtk_widget_get_mapped(GTK_WIDGET(window->progress)));
+  g_assert_cmpfloat(gtk_progress_bar_get_fraction(window->progress), >, 0);
+  ax_test_xdotool("key Escape");
+  g_assert_cmpint(ax_document_get_state(window->document), ==, AX_DOCUMENT_READY);
+  g_assert_false(gtk_widget_get_mapped(GTK_WIDGET(window->progress)));
+  ax_test_xdotool("key F5");
+  ax_test_wait(is_at_work, window);
+  ax_main_window_open(window, second); /* another one during the work */
+  ax_test_run_for(300);
+  close_window(window); /* and closing during the work */
+  ax_test_run_for(500);
+  g_unsetenv("AX_FAKE_DELAY_MS");
+}
+
+int main(int argc, char **argv) {
+  int status;
+
+  g_test_init(&argc, &argv, NULL);
+  application = GTK_APPLICATION(adw_application_new("org.anatomix.Viewer.Test", G_APPLICATION_NON_UNIQUE));
+  g_application_set_resource_base_path(G_APPLICATION(application), "/org/anatomix/Viewer");
+  g_assert_true(g_application_register(G_APPLICATION(application), NULL, NULL));
+  folder = g_dir_make_tmp("ax-window-XXXXXX", NULL);
+  first = write_image("first.png", 512, 600);
+  second = write_image("second.png", 400, 300);
+  broken = g_build_filename(folder, "broken.txt", NULL);
+  g_file_set_contents(broken, "this is no image, but a sentence that is long enough", -1, NULL);
+  g_test_add_func("/ui/window/open", test_open);
+  g_test_add_func("/ui/window/hover-and-click", test_hover_and_click);
+  g_test_add_func("/ui/window/list", test_list);
+  g_test_add_func("/ui/window/zoom-and-pan", test_zoom_and_pan);
+  g_test_add_func("/ui/window/grey-window", test_grey_window);
+  g_test_add_func("/ui/window/keys", test_keys);
+  g_test_add_func("/ui/window/mirror", test_mirror);
+  g_test_add_func("/ui/window/errors", test_errors);
+  g_test_add_func("/ui/window/cancel-and-close", test_cancel_and_close);
+  status = g_test_run();
+  g_unlink(first);
+  g_unlink(second);
+  g_unlink(broken);
+  g_rmdir(folder);
+  g_object_unref(application);
+  return status;
+}
