@@ -31,7 +31,6 @@ ax_atomic_file_new(const char *path, GError **error)
 {
   g_autoptr(AxAtomicFile) self = g_new0(AxAtomicFile, 1);
   struct stat status;
-  mode_t mode = 0666;
   self->fd = -1;
   /* A link is followed, so that renaming replaces the file it names and not the link. */
   char *resolved = realpath(path, NULL);
@@ -45,21 +44,14 @@ ax_atomic_file_new(const char *path, GError **error)
       return NULL;
     }
   } else {
-    if (exists)
-      mode = status.st_mode & 07777;
     self->temporary = g_strconcat(self->path, ".XXXXXX", NULL);
-    self->fd = g_mkstemp_full(self->temporary, O_WRONLY | O_CLOEXEC, 0600);
+    self->fd = g_mkstemp_full(self->temporary, O_WRONLY | O_CLOEXEC, 0666);
     if (self->fd < 0) {
       failed(self, "create a file beside", error);
       g_clear_pointer(&self->temporary, g_free);
       return NULL;
     }
-    if (!exists) {
-      const mode_t mask = umask(0);
-      umask(mask);
-      mode &= ~mask;
-    }
-    if (fchmod(self->fd, mode) != 0) {
+    if (exists && fchmod(self->fd, status.st_mode & 07777) != 0) {
       failed(self, "set the permissions of", error);
       return NULL;
     }

@@ -178,6 +178,21 @@ append_weights(GString *text, JsonObject *file, const char *indent)
   }
 }
 
+/* "title: a; b" of the strings in an array; other elements, which a foreign model.json may hold, are passed over. */
+static void
+append_list(GString *text, const char *title, JsonArray *strings)
+{
+  g_string_append_printf(text, "%s:", title);
+  for (guint i = 0; i < json_array_get_length(strings); i++) {
+    JsonNode *node = json_array_get_element(strings, i);
+    if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING)
+      continue;
+    g_string_append(text, i > 0 ? "; " : " ");
+    append_safe(text, json_node_get_string(node), 0);
+  }
+  g_string_append_c(text, '\n');
+}
+
 char *
 ax_describe_text(JsonObject *description)
 {
@@ -196,6 +211,8 @@ ax_describe_text(JsonObject *description)
   g_autofree char *config = ax_json_to_text(json_object_get_object_member(description, "config"));
   g_autofree char *quality = ax_json_to_text(json_object_get_object_member(description, "quality"));
   g_string_append_printf(text, "config %squality %s", config, quality);
+  append_list(text, "trained on", json_object_get_array_member(description, "trained_on"));
+  append_list(text, "licences", json_object_get_array_member(description, "licences"));
   for (guint i = 0; i < json_array_get_length(files); i++) {
     JsonObject *file = json_array_get_object_element(files, i);
     append_safe(text, json_object_get_string_member(file, "role"), 0);

@@ -26,6 +26,15 @@ rotate(guint32 x, int n)
   return x >> n | x << (32 - n);
 }
 
+static inline void
+round_portable(const guint32 *a, const guint32 *b, const guint32 *c, guint32 *d, const guint32 *e, const guint32 *f, const guint32 *g,
+               guint32 *h, guint32 k_and_w)
+{
+  const guint32 t = *h + (rotate(*e, 6) ^ rotate(*e, 11) ^ rotate(*e, 25)) + (*g ^ (*e & (*f ^ *g))) + k_and_w;
+  *d += t;
+  *h = t + (rotate(*a, 2) ^ rotate(*a, 13) ^ rotate(*a, 22)) + ((*a & *b) | (*c & (*a | *b)));
+}
+
 static void
 blocks_portable(guint32 state[8], const guint8 *data, gsize n_blocks)
 {
@@ -38,19 +47,12 @@ blocks_portable(guint32 state[8], const guint8 *data, gsize n_blocks)
       w[i] = w[i - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[i - 7] + (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
     }
     memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-      const guint32 e = s[4], a = s[0];
-      const guint32 t1 = s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & s[5]) ^ (~e & s[6])) + K[i] + w[i];
-      const guint32 t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-      s[7] = s[6];
-      s[6] = s[5];
-      s[5] = e;
-      s[4] = s[3] + t1;
-      s[3] = s[2];
-      s[2] = s[1];
-      s[1] = a;
-      s[0] = t1 + t2;
-    }
+    /* Eight rounds a turn: the roles of the registers rotate instead of their contents. */
+    for (int i = 0; i < 64; i += 8)
+#pragma GCC unroll 8
+      for (int k = 0; k < 8; k++)
+        round_portable(&s[-k & 7], &s[(1 - k) & 7], &s[(2 - k) & 7], &s[(3 - k) & 7], &s[(4 - k) & 7], &s[(5 - k) & 7], &s[(6 - k) & 7],
+                       &s[(7 - k) & 7], K[i + k] + w[i + k]);
     for (int i = 0; i < 8; i++)
       state[i] += s[i];
   }

@@ -35,7 +35,7 @@ static void
 seed_pt(const char *folder)
 {
   static const char tensor[] = "\x80\2}X\1\0\0\0actorch._utils\n_rebuild_tensor_v2\nq\1((X\7\0\0\0storageq\2ctorch\nFloatStorage\nq\3X\1\0\0\0"
-                               "0q\4X\3\0\0\0cpuq\5K\x10tQK\1K\3K\5\x86K\5K\1\x86\x89ccollections\nOrderedDict\n)RtRs.";
+                               "0q\4X\3\0\0\0cpuq\5K\x10tQK\1K\3K\5\x86K\5K\1\x86\x89" "ccollections\nOrderedDict\n)RtRs.";
   static const char objects[] = "\x80\2}(X\4\0\0\0argscargparse\nNamespace\n)\x81}(X\1\0\0\0pcpathlib\nPosixPath\n(X\1\0\0\0atRX\1\0\0\0fG?\xf0\0\0\0\0\0\0"
                                 "X\1\0\0\0lJ\xff\xff\xff\xff" "X\1\0\0\0nNub" "X\5\0\0\0model](K\1M\1\1\x88\x89" "eu.";
   static const char modern[] = "\x80\4\x95\5\0\0\0\0\0\0\0\x8c\x0b" "collections\x94\x8c\x0bOrderedDict\x94\x93)R\x94\x8f(K\1\x90\x86\x8a\2\0\1C\2ab\x87.";

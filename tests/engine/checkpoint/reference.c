@@ -107,7 +107,7 @@ static void
 put(GByteArray *bytes, guint64 value, guint n)
 {
   for (guint i = 0; i < n; i++) {
-    const guint8 byte = (guint8) (value >> (8 * i));
+    const guint8 byte = i < 8 ? (guint8) (value >> (8 * i)) : 0;
     g_byte_array_append(bytes, &byte, 1);
   }
 }
