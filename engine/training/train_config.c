@@ -1,4 +1,5 @@
 /* The training configuration file. See train_apm.h. */
+#include "engine/training/phantom.h"
 #include "engine/training/train_apm.h"
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -89,6 +90,11 @@ read_stage (Reader *outer, JsonObject *object, AxTrainConfig *c, const AxTrainSt
     {
       g_set_error (r.error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: a stage's size must be a multiple of 32 up to picture_side (%d)", r.path,
                    c->picture_side);
+      r.failed = TRUE;
+    }
+  if (!r.failed && s.augment.phantom > 0 && s.size < AX_PHANTOM_MIN_SIZE)
+    {
+      g_set_error (r.error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: \"phantom\" needs a size of at least %d", r.path, AX_PHANTOM_MIN_SIZE);
       r.failed = TRUE;
     }
   outer->failed = r.failed;
