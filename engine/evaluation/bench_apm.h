@@ -1,0 +1,16 @@
+/* bench_apm.h: how fast the Anatomy Perception Module is on this machine: `anatomixctl bench model`. Prints nothing. */
+#pragma once
+#include "engine/model/apm.h"
+
+typedef struct {
+  double ms_median, ms_min;    /* one forward pass of one image, prepared pixels to boxes */
+  double gflops;               /* arithmetic of convolutions and matrix products at the median */
+  double peak_gflops, share;   /* the machine's measured peak with the threads in use, and gflops / peak */
+  double peak_megabytes;       /* activations */
+  int    runs;
+} AxApmBench;
+
+/* Runs `runs` passes after one to warm up. */
+void ax_bench_apm (AxApm *apm, int runs, AxApmBench *result);
+/* The published model's shapes with random weights: ResNet-50 at 1024 x 1024. Free with ax_apm_free(). */
+AxApm *ax_bench_apm_published (void);

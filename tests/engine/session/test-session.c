@@ -1,0 +1,262 @@
+/* The session: a model folder made here from random weights, requests on its thread, cancelling, the cache, and folders that cannot be used. */
+#include "engine/anatomix.h"
+#include "engine/checkpoint/model_folder.h"
+#include "engine/checkpoint/sentence_file.h"
+#include "engine/model/apm_file.h"
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+static char *folder;
+static GPtrArray *folders;     /* removed at the end */
+
+static AxApmConfig
+config (void)
+{
+  AxApmConfig c = ax_apm_config_default ();
+  c.depth = 18;
+  c.input_size = 128;
+  c.hidden = 32;
+  c.heads = 2;
+  c.enc_layers = c.dec_layers = 1;
+  c.ffn = 32;
+  c.text_dim = 0;
+  return c;
+}
+
+static char *
+make_folder (AxApmStore store)
+{
+  g_autoptr (GError) error = NULL;
+  char *dir = g_dir_make_tmp ("ax-session-XXXXXX", &error);
+  g_assert_no_error (error);
+  g_ptr_array_add (folders, g_strdup (dir));
+  AxApmConfig c = config ();
+  g_autoptr (AxApm) apm = ax_apm_new (&c, &error);
+  ax_apm_init (apm, 3);
+  g_autofree char *weights = g_build_filename (dir, "apm.safetensors", NULL), *db = g_build_filename (dir, "sentences.safetensors", NULL);
+  g_assert_true (ax_apm_save (apm, weights, store, FALSE, &error));
+  const char *names[AX_N_ANATOMY];
+  for (guint i = 0; i < AX_N_ANATOMY; i++)
+    names[i] = ax_anatomy_name (i);
+  g_autoptr (AxSentenceBuilder) builder = ax_sentence_builder_new (names, AX_N_ANATOMY, 16);
+  for (guint i = 0; i < AX_N_ANATOMY; i++)
+    for (int k = 0; k < 7; k++)
+      {
+        float v[16];
+        g_autofree char *sentence = g_strdup_printf ("%s, sentence %d.", names[i], k);
+        for (int d = 0; d < 16; d++)
+          v[d] = sinf ((float) (i * 31 + (guint) k * 7 + (guint) d * d));
+        g_assert_true (ax_sentence_builder_add (builder, i, sentence, v, &error));
+      }
+  g_autoptr (AxSentenceFile) file = ax_sentence_builder_finish (builder, &error);
+  g_assert_true (ax_sentence_file_save (file, db, AX_DTYPE_F16, &error));
+  g_autoptr (JsonObject) root = json_object_new ();
+  json_object_set_object_member (root, "apm", ax_apm_config_to_json (&c));
+  AxModelDescription d = { .name = "random", .config = root,
+                           .files = (const char *const[]){ "apm", "apm.safetensors", "sentences", "sentences.safetensors", NULL } };
+  gboolean ok = ax_model_folder_write (dir, &d, &error);
+  g_assert_no_error (error);
+  g_assert_true (ok);
+  return dir;
+}
+
+static AxImage *
+make_image (int width, int height)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree guint8 *pixels = g_malloc ((gsize) width * height);
+  for (int y = 0; y < height; y++)
+    for (int x = 0; x < width; x++)
+      pixels[y * width + x] = (guint8) (127 + 80 * sin (x * 0.02) * cos (y * 0.013) + x * 40 / width);
+  AxImage *image = ax_image_new_from_u8 (width, height, pixels, AX_IMAGE_ORIGIN_UINT8, &error);
+  g_assert_no_error (error);
+  return image;
+}
+
+static void
+assert_perception (const AxPerception *p, int width, int height)
+{
+  g_assert_cmpint (p->width, ==, width);
+  g_assert_cmpint (p->height, ==, height);
+  g_assert_cmpuint (p->n_findings, ==, 14);
+  g_assert_cmpstr (p->findings[9].name, ==, "Pleural Effusion");
+  for (guint i = 0; i < AX_N_ANATOMY; i++)
+    {
+      const AxAnatomy *a = &p->anatomy[i];
+      g_assert_cmpstr (a->name, ==, ax_anatomy_name (i));
+      g_assert_true (a->box.x1 >= 0 && a->box.x2 <= width && a->box.y1 >= 0 && a->box.y2 <= height && a->box.x1 <= a->box.x2);
+      g_assert_cmpuint (a->n_retrieved, ==, 5);
+      for (guint k = 1; k < a->n_retrieved; k++)
+        g_assert_cmpfloat (a->retrieved[k - 1].score, >=, a->retrieved[k].score);
+    }
+}
+
+static void
+test_perceive (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AxSession) session = ax_session_new (folder);
+  g_autoptr (AxImage) image = make_image (400, 300);
+  g_autoptr (AxPerception) p = ax_session_perceive (session, image, FALSE, NULL, &error);
+  g_assert_no_error (error);
+  assert_perception (p, 400, 300);
+  g_assert_cmpstr (ax_model_name (ax_session_get_model (session)), ==, "random");
+  g_assert_nonnull (strstr (ax_model_caution (ax_session_get_model (session)), "Not for clinical use"));
+  /* Kept with the image: the very same answer. */
+  g_autoptr (AxPerception) again = ax_session_perceive (session, image, FALSE, NULL, &error);
+  g_assert_true (again == p);
+  g_autoptr (AxPerception) mirrored = ax_session_perceive (session, image, TRUE, NULL, &error);
+  g_assert_true (mirrored->mirrored && mirrored != p);
+
+  /* The answer on mirrored pixels is the answer on an image that was mirrored before. */
+  guint8 *pixels = g_malloc (400 * 300);
+  const guint16 *source = ax_image_get_pixels (image);
+  for (int y = 0; y < 300; y++)
+    for (int x = 0; x < 400; x++)
+      pixels[y * 400 + x] = (guint8) source[y * 400 + 399 - x];
+  g_autoptr (AxImage) turned = ax_image_new_from_u8 (400, 300, pixels, AX_IMAGE_ORIGIN_UINT8, &error);
+  g_free (pixels);
+  g_autoptr (AxPerception) other = ax_session_perceive (session, turned, FALSE, NULL, &error);
+  double worst = 0;
+  for (guint i = 0; i < AX_N_ANATOMY; i++)
+    worst = MAX (worst, fabs (other->anatomy[i].box.x1 - mirrored->anatomy[i].box.x1));
+  /* One grey level of rounding in the resize moves a box of 400 pixels by far less than one. */
+  g_test_message ("mirrored before or after: boxes differ by %.3g pixels", worst);
+  g_assert_cmpfloat (worst, <=, 1);
+
+  AxFlipReport report;
+  ax_flip_compare (p, p, &report);
+  g_assert_cmpuint (report.n_kept, ==, 0);                  /* the same answer twice did not turn with the pixels */
+}
+
+typedef struct { GMainLoop *loop; AxPerception *perception; GError *error; int progress; int waiting; } Wait;
+
+static void
+done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Wait *w = data;
+  g_clear_error (&w->error);
+  w->perception = ax_session_perceive_finish (AX_SESSION (source), result, &w->error);
+  if (--w->waiting == 0)
+    g_main_loop_quit (w->loop);
+}
+
+static void
+progressed (double fraction, const char *stage, gpointer data)
+{
+  g_assert_true (fraction >= 0 && fraction <= 1 && *stage);
+  ((Wait *) data)->progress++;
+}
+
+static void
+test_async (void)
+{
+  g_autoptr (AxSession) session = ax_session_new (folder);
+  g_autoptr (AxImage) image = make_image (200, 200), second = make_image (210, 190);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  Wait w = { g_main_loop_new (NULL, FALSE), NULL, NULL, 0, 1 };
+  ax_session_perceive_async (session, image, FALSE, progressed, &w, NULL, done, &w);
+  g_main_loop_run (w.loop);
+  g_assert_no_error (w.error);
+  assert_perception (w.perception, 200, 200);
+  g_assert_cmpint (w.progress, >, 3);
+  g_clear_pointer (&w.perception, ax_perception_unref);
+
+  /* Cancelled while it waits in the queue. */
+  w.waiting = 1;
+  ax_session_perceive_async (session, second, FALSE, NULL, NULL, cancellable, done, &w);
+  g_cancellable_cancel (cancellable);
+  g_main_loop_run (w.loop);
+  g_assert_error (w.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_null (w.perception);
+  g_clear_error (&w.error);
+
+  /* The session is let go while a request runs: the answer still comes. */
+  w.waiting = 1;
+  ax_session_perceive_async (session, second, TRUE, NULL, NULL, NULL, done, &w);
+  g_clear_object (&session);
+  g_main_loop_run (w.loop);
+  g_assert_no_error (w.error);
+  g_clear_pointer (&w.perception, ax_perception_unref);
+  g_main_loop_unref (w.loop);
+}
+
+static void
+test_bad_folders (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AxImage) image = make_image (64, 64);
+  {
+    g_autoptr (AxSession) session = ax_session_new ("/nonexistent/model");
+    g_assert_null (ax_session_perceive (session, image, FALSE, NULL, &error));
+    g_assert_nonnull (error);
+    g_test_message ("%s", error->message);
+    g_assert_nonnull (strstr (error->message, "/nonexistent/model"));
+    g_assert_nonnull (ax_session_get_error (session));
+    g_clear_error (&error);
+  }
+  g_autofree char *damaged = make_folder (AX_APM_STORE_F16), *weights = g_build_filename (damaged, "apm.safetensors", NULL);
+  char *data;
+  gsize n;
+  g_assert_true (g_file_get_contents (weights, &data, &n, NULL));
+  data[n / 2] ^= 1;
+  g_assert_true (g_file_set_contents (weights, data, (gssize) n, NULL));
+  g_free (data);
+  g_assert_null (ax_model_load (damaged, &error));
+  g_assert_nonnull (error);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, "apm.safetensors"));
+}
+
+/* The stored forms: float32 comes back as it was, float16 within its rounding (2^-11 relative), 8 bits within half a step of each row. */
+static void
+test_stores (void)
+{
+  g_autoptr (GError) error = NULL;
+  AxApmConfig c = config ();
+  g_autoptr (AxApm) a = ax_apm_new (&c, &error);
+  ax_apm_init (a, 3);
+  for (int store = AX_APM_STORE_F32; store <= AX_APM_STORE_I8; store++)
+    {
+      g_autofree char *dir = make_folder ((AxApmStore) store), *path = g_build_filename (dir, "apm.safetensors", NULL);
+      g_autoptr (AxApm) b = ax_apm_new (&c, &error);
+      gboolean ok = ax_apm_load (b, path, &error);
+      g_assert_no_error (error);
+      g_assert_true (ok);
+      double worst = 0;
+      for (guint i = 0; i < ax_apm_parameters (a)->list->len; i++)
+        {
+          AxParameter *p = ax_apm_parameters (a)->list->pdata[i], *q = ax_apm_parameters (b)->list->pdata[i];
+          gsize rows = (gsize) p->t.shape[0], cols = p->t.n / rows;
+          for (gsize r = 0; r < rows; r++)
+            {
+              float top = 1e-6f;
+              for (gsize k = 0; k < cols; k++)
+                top = MAX (top, fabsf (p->t.data[r * cols + k]));
+              for (gsize k = 0; k < cols; k++)
+                worst = MAX (worst, fabs (p->t.data[r * cols + k] - q->t.data[r * cols + k]) / top);
+            }
+        }
+      double tolerance = store == AX_APM_STORE_F32 ? 0 : store == AX_APM_STORE_F16 ? 0x1p-11 : 0.5 / 127 * 1.0001;
+      g_test_message ("store %d: %.3g of each row's largest, tolerance %.3g", store, worst, tolerance);
+      g_assert_cmpfloat (worst, <=, tolerance);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  folders = g_ptr_array_new ();
+  folder = make_folder (AX_APM_STORE_I8);
+  g_test_add_func ("/session/perceive", test_perceive);
+  g_test_add_func ("/session/async", test_async);
+  g_test_add_func ("/session/bad-folders", test_bad_folders);
+  g_test_add_func ("/session/stores", test_stores);
+  int result = g_test_run ();
+  for (guint i = 0; i < folders->len; i++)
+    g_spawn_sync (NULL, (char *[]){ "rm", "-rf", folders->pdata[i], NULL }, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
+  g_ptr_array_free (folders, FALSE);
+  return result;
+}
