@@ -13,6 +13,10 @@ static const CliCommand *const commands[] = {
   &cli_command_import,
   &cli_command_info,
   &cli_command_bench_kernels,
+  &cli_command_bench_model,
+  &cli_command_db_build,
+  &cli_command_db_info,
+  &cli_command_db_vectors,
   &cli_command_data_phantom,
 };
 
