@@ -360,11 +360,7 @@ copy_items(Machine *m, AxValueKind kind, const AxValue *source)
   if (!may_copy(m, source))
     return NULL;
   AxValue *value = new_value(m, kind);
-  for (guint32 i = 0; i < source->u.list.n; i++)
-    if (!ax_value_append(value, source->u.list.items[i])) {
-      damaged(m, "a container is too large");
-      return NULL;
-    }
+  ax_value_append(value, source->u.list.items, source->u.list.n);
   return value;
 }
 
@@ -385,7 +381,7 @@ make_dict(Machine *m, const AxValue *arguments)
   for (guint32 i = 0; i < first->u.list.n; i++) {
     const AxValue *pair = first->u.list.items[i];
     if ((pair->kind != AX_VALUE_TUPLE && pair->kind != AX_VALUE_LIST) || pair->u.list.n != 2
-        || !ax_value_append(dict, pair->u.list.items[0]) || !ax_value_append(dict, pair->u.list.items[1])) {
+        || !ax_value_append(dict, pair->u.list.items, 2)) {
       damaged(m, "a dict is not made of pairs");
       return NULL;
     }
@@ -467,9 +463,8 @@ collect(Machine *m, AxValueKind kind)
   AxValue *value = kind == AX_VALUE_TUPLE && m->top == first ? m->empty : new_value(m, kind);
   if (kind == AX_VALUE_DICT && (m->top - first) % 2 != 0)
     return damaged(m, "a dict has a key without a value");
-  for (guint i = first; i < m->top; i++)
-    if (!ax_value_append(value, m->stack[i]))
-      return damaged(m, "a container is too large");
+  if (!ax_value_append(value, m->stack + first, m->top - first))
+    return damaged(m, "a container is too large");
   m->top = first;
   return push(m, value);
 }
@@ -494,9 +489,8 @@ extend(Machine *m, AxValueKind kind, gboolean since_mark, guint count)
     return refuse(m, AX_CHECKPOINT_ERROR_DAMAGED, "a %s is expected to append to", ax_value_kind_name(kind));
   if (kind == AX_VALUE_DICT && (m->top - first) % 2 != 0)
     return damaged(m, "a dict has a key without a value");
-  for (guint i = first; i < m->top; i++)
-    if (!ax_value_append(target, m->stack[i]))
-      return damaged(m, "a container is too large");
+  if (!ax_value_append(target, m->stack + first, m->top - first))
+    return damaged(m, "a container is too large");
   m->top = first;
   return TRUE;
 }
@@ -507,8 +501,7 @@ push_tuple(Machine *m, guint n)
   if (m->top - floor_of(m) < n)
     return damaged(m, "the stack is empty");
   AxValue *tuple = new_value(m, AX_VALUE_TUPLE);
-  for (guint i = m->top - n; i < m->top; i++)
-    ax_value_append(tuple, m->stack[i]);
+  ax_value_append(tuple, m->stack + m->top - n, n);
   m->top -= n;
   return push(m, tuple);
 }

@@ -37,8 +37,8 @@ void ax_value_pool_free(AxValuePool *self);
 AxValue *ax_value_pool_add(AxValuePool *self, AxValueKind kind);
 gsize ax_value_pool_n(const AxValuePool *self);
 
-/* Appends to a LIST, TUPLE, SET or DICT of the pool. FALSE past 2^31 items. */
-gboolean ax_value_append(AxValue *self, AxValue *item);
+/* Appends n items to a LIST, TUPLE, SET or DICT (key, value, key, value, ...) of the pool. FALSE past 2^30 items. */
+gboolean ax_value_append(AxValue *self, AxValue *const *items, guint32 n);
 
 /* Finds the depth of every value below root. FALSE when a value contains itself or the depth exceeds AX_VALUE_MAX_DEPTH. */
 gboolean ax_value_measure(AxValue *root);

@@ -63,17 +63,19 @@ ax_value_pool_add(AxValuePool *self, AxValueKind kind)
 }
 
 gboolean
-ax_value_append(AxValue *self, AxValue *item)
+ax_value_append(AxValue *self, AxValue *const *items, guint32 n)
 {
   AxValueItems *list = &self->u.list;
-  if (list->n == list->room) {
-    if (list->room > G_MAXINT32 / 2)
-      return FALSE;
-    /* Most tuples are short: grow gently at first. */
-    list->room = list->room == 0 ? 2 : list->room * 2;
+  if (n > G_MAXINT32 / 2 - list->n)
+    return FALSE;
+  if (n > list->room - list->n) {
+    /* The first time exactly as much as is asked for: tuples never grow, and most values are in tuples. */
+    list->room = list->room == 0 ? n : MAX(list->n + n, list->room + list->room / 2);
     list->items = g_renew(AxValue *, list->items, list->room);
   }
-  list->items[list->n++] = item;
+  if (n > 0)
+    memcpy(list->items + list->n, items, n * sizeof *items);
+  list->n += n;
   return TRUE;
 }
 
