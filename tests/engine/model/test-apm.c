@@ -348,6 +348,56 @@ test_training_step (void)
   g_clear_pointer (&expected, ax_weights_unref);
 }
 
+/* One forward and backward pass with batch statistics and dropout, on 1, 2, 3 and 5 threads: the same bits. */
+static void
+test_threads (void)
+{
+  g_autoptr (GError) error = NULL;
+  AxApmConfig config = small_config ();
+  config.input_size = 96;
+  config.enc_layers = config.dec_layers = 1;
+  config.text_dim = 0;
+  config.train_norms = TRUE;
+  g_autoptr (AxApm) apm = ax_apm_new (&config, &error);
+  g_assert_no_error (error);
+  AxParameters *params = ax_apm_parameters (apm);
+  ax_apm_init (apm, 5);
+  ax_parameters_prepare (params, FALSE);
+  g_autofree float *target = g_new (float, 3 * 36 * 4);
+  for (int i = 0; i < 3 * 36 * 4; i++)
+    target[i] = 0.2f + 0.01f * (float) (i % 37);
+  g_autoptr (GChecksum) first = NULL;
+  for (int threads = 1; threads <= 5; threads += threads == 3 ? 2 : 1)
+    {
+      g_autoptr (AxTape) tape = ax_tape_new (TRUE);
+      g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+      AxApmOutput out;
+      double l1, giou;
+      ax_threads_set (threads);
+      ax_parameters_zero_grad (params);
+      ax_tape_set_training (tape, TRUE, 9);
+      AxTensor *image = ax_tensor_new (tape, FALSE, 4, (int[]){ 3, 96, 96, 1 });
+      for (gsize i = 0; i < image->n; i++)
+        image->data[i] = (float) ax_test_formula_u ("threads", i);
+      ax_apm_forward (apm, tape, image, FALSE, NULL, NULL, &out);
+      ax_loss_boxes (tape, out.boxes, target, NULL, 5, 3, &l1, &giou);
+      g_checksum_update (sum, (guchar *) out.boxes->data, (gssize) (out.boxes->n * sizeof (float)));
+      ax_tape_backward (tape);
+      for (guint i = 0; i < params->list->len; i++)
+        {
+          AxParameter *p = params->list->pdata[i];
+          if (p->trainable)
+            g_checksum_update (sum, (guchar *) p->t.grad, (gssize) (p->t.n * sizeof (float)));
+        }
+      if (first == NULL)
+        first = g_steal_pointer (&sum);
+      else
+        g_assert_cmpstr (g_checksum_get_string (first), ==, g_checksum_get_string (sum));
+    }
+  ax_threads_set (0);
+  g_test_message ("boxes and gradients on 1, 2, 3 and 5 threads: SHA-256 %.12s", g_checksum_get_string (first));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -355,5 +405,6 @@ main (int argc, char **argv)
   g_test_add_func ("/apm/small", test_small);
   g_test_add_func ("/apm/training-step", test_training_step);
   g_test_add_func ("/apm/full-size", test_full);
+  g_test_add_func ("/apm/threads", test_threads);
   return g_test_run ();
 }
