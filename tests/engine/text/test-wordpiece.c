@@ -85,6 +85,7 @@ static void test_rules(gconstpointer data) {
   guint n;
   g_autofree gint32 *ids = ax_wordpiece_encode(w, hundred, 0, &n);
   g_assert_cmpuint(n, ==, 102);
+  g_assert_cmpint(ids[n - 2], ==, ax_wordpiece_id(w, "##a"));
   assert_tokens(w, longer, 0, "[CLS] [UNK] [SEP]");
 }
 
