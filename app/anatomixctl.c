@@ -10,13 +10,14 @@ static const CliCommand *const commands[] = {
   &cli_command_flip,
   &cli_command_batch,
   &cli_command_train_apm,
+  &cli_command_db_vectors,
+  &cli_command_db_build,
+  &cli_command_db_info,
+  &cli_command_eval,
   &cli_command_import,
   &cli_command_info,
   &cli_command_bench_kernels,
   &cli_command_bench_model,
-  &cli_command_db_build,
-  &cli_command_db_info,
-  &cli_command_db_vectors,
   &cli_command_data_phantom,
 };
 
@@ -149,7 +150,8 @@ run_command (const CliCommand *command, int argc, char **argv)
   if (cli_globals.device == CLI_DEVICE_CUDA)
     return cli_fail ("this build has no CUDA kernels; use --device cpu");
   ax_engine_set_threads (cli_globals.threads);
-  if (cli_globals.model == NULL)
+  cli_globals.model_named = cli_globals.model != NULL;
+  if (!cli_globals.model_named)
     cli_globals.model = ax_model_default_folder ();
   char *none[] = { NULL };
   return command->run (command, n, args != NULL ? args : none);
