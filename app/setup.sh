@@ -13,8 +13,8 @@ packages_run=(
 )
 # To run the tests, on top of the above.
 packages_test=(
-  clang libclang-rt-14-dev dcmtk
-  xvfb xauth xdotool x11-apps imagemagick dbus dbus-x11 at-spi2-core appstream
+  clang libclang-rt-14-dev
+  xvfb xdotool x11-utils imagemagick
 )
 
 say() { printf '== %s\n' "$*" >&2; }
