@@ -93,9 +93,11 @@ static void append_box(GtkSnapshot *snapshot, const Stroke *stroke, AxBox box, A
   append_side(snapshot, stroke, box.x2, box.y1, box.x2, box.y2, view);
 }
 
-/* Lines lie on half pixels so that one pixel of width is one row of pixels. */
-static AxBox snap(AxBox box) {
-  return (AxBox){floor(box.x1) + 0.5, floor(box.y1) + 0.5, floor(box.x2) + 0.5, floor(box.y2) + 0.5};
+/* Lines of odd width lie on half pixels and of even width on whole ones, so that they fill rows of pixels and do not blur. */
+static AxBox snap(AxBox box, double width) {
+  double shift = (int)width % 2 ? 0.5 : 0;
+
+  return (AxBox){floor(box.x1) + shift, floor(box.y1) + shift, floor(box.x2) + shift, floor(box.y2) + shift};
 }
 
 static Stroke stroke_of(AxBoxLayer *self, guint index) {
@@ -112,7 +114,7 @@ static Stroke stroke_of(AxBoxLayer *self, guint index) {
     stroke.alpha *= 0.55;
   if ((int)index == self->hovered) {
     stroke.alpha = 1;
-    stroke.width = 2.5;
+    stroke.width = 3;
   }
   if (is_selected(self, index)) {
     stroke.alpha = 1;
@@ -168,7 +170,7 @@ static void append_labels(AxBoxLayer *self, GtkWidget *widget, AxViewport *viewp
 
 static void append_structure(AxBoxLayer *self, AxViewport *viewport, GtkSnapshot *snapshot, guint index, AxBox view) {
   Stroke stroke = stroke_of(self, index);
-  AxBox box = snap(ax_viewport_box_to_view(viewport, self->boxes[index]));
+  AxBox box = snap(ax_viewport_box_to_view(viewport, self->boxes[index]), stroke.width);
 
   if (is_selected(self, index))
     gtk_snapshot_append_color(snapshot, &(GdkRGBA){stroke.rgb[0], stroke.rgb[1], stroke.rgb[2], 0.10},
@@ -179,7 +181,7 @@ static void append_structure(AxBoxLayer *self, AxViewport *viewport, GtkSnapshot
     stroke.n_dashes = 2;
     stroke.dashes[0] = 1.5;
     stroke.dashes[1] = 4;
-    append_box(snapshot, &stroke, snap(ax_viewport_box_to_view(viewport, self->others[index])), view);
+    append_box(snapshot, &stroke, snap(ax_viewport_box_to_view(viewport, self->others[index]), stroke.width), view);
   }
 }
 
