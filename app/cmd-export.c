@@ -2,11 +2,10 @@
 #include "app/cli.h"
 #include "engine/evaluation/export_apm.h"
 
-static char *option_name = NULL, *option_quality = NULL;
+static char *option_name = NULL;
 
 static const GOptionEntry export_options[] = {
   { "name", 0, 0, G_OPTION_ARG_STRING, &option_name, "Name of the model (default: the folder's)", "NAME" },
-  { "quality", 0, 0, G_OPTION_ARG_FILENAME, &option_quality, "quality.json of an evaluation, to be carried in model.json", "FILE" },
   { NULL },
 };
 
@@ -18,7 +17,7 @@ run_build (const CliCommand *command, int n_args, char **args)
   if (config == NULL)
     return cli_fail_error (error);
   g_autofree char *base = g_path_get_basename (args[1]);
-  AxExportOptions options = { option_name ? option_name : base, args[1], option_quality };
+  AxExportOptions options = { option_name ? option_name : base, args[1] };
   if (!ax_export_apm (config, &options, cli_interrupt (), &error))
     return cli_fail_error (error);
   cli_print ("Model folder: %s\n", args[1]);

@@ -84,12 +84,6 @@ calibrate (const AxTrainConfig *config, const AxDataset *dataset, const AxSplit 
   return TRUE;
 }
 
-static JsonObject *
-quality (const char *path, GError **error)
-{
-  return path ? ax_json_load_object (path, error) : json_object_new ();
-}
-
 static gboolean
 write_folder (const AxTrainConfig *config, const AxExportOptions *o, JsonArray *calibration, GError **error)
 {
@@ -97,20 +91,17 @@ write_folder (const AxTrainConfig *config, const AxExportOptions *o, JsonArray *
   shape.text_dim = 0;
   JsonObject *root = json_object_new (), *apm = ax_apm_config_to_json (&shape);
   JsonArray *labels = json_array_new (), *terms = licences ();
-  JsonObject *measured = quality (o->quality, error);
   for (guint l = 0; l < AX_DATASET_N_LABELS; l++)
     json_array_add_string_element (labels, ax_label_name (l));
   json_object_set_array_member (apm, "labels", labels);
   if (calibration)
     json_object_set_array_member (apm, "calibration", json_array_ref (calibration));
   json_object_set_object_member (root, "apm", apm);
-  AxModelDescription d = { o->name, root, measured, terms, sources,
+  AxModelDescription d = { o->name, root, NULL, terms, sources,
                            (const char *const[]){ "apm", "apm.safetensors", "sentences", "sentences.safetensors", NULL } };
-  gboolean ok = measured != NULL && ax_model_folder_write (o->folder, &d, error);
+  gboolean ok = ax_model_folder_write (o->folder, &d, error);
   json_object_unref (root);
   json_array_unref (terms);
-  if (measured)
-    json_object_unref (measured);
   return ok;
 }
 

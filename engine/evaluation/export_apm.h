@@ -6,7 +6,6 @@
 typedef struct {
   const char *name;            /* of the model, e.g. "anatomix-mini" */
   const char *folder;          /* made when missing */
-  const char *quality;         /* quality.json of an evaluation, whose "summary" and main figures go into model.json; may be NULL */
 } AxExportOptions;
 
 /* Reads RUN/best.safetensors of the run that `config` describes (state.safetensors' weights when there is no best) and writes FOLDER/apm.safetensors,

@@ -81,12 +81,38 @@ read_labels (AxModel *self, JsonObject *apm, GError **error)
   return TRUE;
 }
 
-/* The quality object's own words if it has a "summary"; the warning always. */
-static char *
-caution (JsonObject *quality)
+/* {"value": x} in an object of the evaluation's report; NAN when it is not there or null. */
+static double
+figure (JsonObject *root, const char *object, const char *key)
 {
-  const char *summary = quality && json_object_has_member (quality, "summary") ? ax_json_get_string (quality, "summary", NULL) : NULL;
-  return g_strdup_printf ("Not for clinical use. %s", summary ? summary : "The quality of this model has not been measured here.");
+  JsonObject *o = json_object_has_member (root, object) ? ax_json_get_object (root, object, NULL) : NULL;
+  JsonObject *f = o && json_object_has_member (o, key) ? ax_json_get_object (o, key, NULL) : NULL;
+  double value = NAN;
+  if (f)
+    ax_json_get_double (f, "value", -1e9, 1e9, &value, NULL);
+  return value;
+}
+
+/* What an evaluation (quality.json beside model.json, `anatomixctl eval`) measured of exactly this model. The warning always comes first. */
+static char *
+caution (AxModelFolder *folder)
+{
+  g_autofree char *path = g_build_filename (ax_model_folder_get_path (folder), "quality.json", NULL);
+  JsonObject *root = g_file_test (path, G_FILE_TEST_EXISTS) ? ax_json_load_object (path, NULL) : NULL;
+  JsonObject *images = root && json_object_has_member (root, "images") ? ax_json_get_object (root, "images", NULL) : NULL;
+  const char *of = root ? ax_json_get_string (root, "model_sha256", NULL) : NULL;
+  gint64 patients = 0;
+  char *text = NULL;
+  if (images && ax_json_get_int (images, "patients", 1, 1000000000, &patients, NULL) && g_strcmp0 (of, ax_model_folder_get_sha256 (folder)) == 0)
+    {
+      double iou = figure (root, "boxes", "mean_iou"), sides = figure (root, "mirror", "sides_kept");
+      if (!isnan (iou) && !isnan (sides))
+        text = g_strdup_printf ("Not for clinical use. Measured on %d patients that it never saw: boxes overlap by %.2f on average, left and right kept "
+                                "in %.1f %% of mirrored pairs.", (int) patients, iou, 100 * sides);
+    }
+  if (root)
+    json_object_unref (root);
+  return text ? text : g_strdup ("Not for clinical use. The quality of this model has not been measured.");
 }
 
 AxModel *
@@ -129,7 +155,7 @@ ax_model_load (const char *path, GError **error)
           return NULL;
         }
     }
-  self->caution = caution (ax_model_folder_get_quality (self->folder));
+  self->caution = caution (self->folder);
   return g_steal_pointer (&self);
 }
 
