@@ -14,7 +14,7 @@ packages_run=(
 # To run the tests, on top of the above.
 packages_test=(
   clang libclang-rt-14-dev
-  xvfb xdotool x11-utils imagemagick
+  xvfb xdotool imagemagick
 )
 
 say() { printf '== %s\n' "$*" >&2; }

@@ -1,0 +1,401 @@
+/* The command line as a user meets it: the program is run, its exit status, stdout and stderr are looked at. Argument: the path of anatomixctl. What needs the
+ * bundled model is skipped where data/models/anatomix-mini is not there. */
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *program;
+static char *folder; /* scratch */
+
+typedef struct {
+  int status;
+  char *out, *err;
+} Run;
+
+static void
+run_clear (Run *run)
+{
+  g_free (run->out);
+  g_free (run->err);
+}
+
+/* Empty bytes have no data, but are a text. */
+static char *
+copy_text (GBytes *bytes)
+{
+  return g_bytes_get_size (bytes) > 0 ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : g_strdup ("");
+}
+
+/* Runs anatomixctl with the arguments up to NULL; `input` (may be NULL) is its standard input. */
+static Run
+run_with (const char *input, const char *const *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+  Run run = { 0 };
+  g_ptr_array_add (argv, (gpointer) program);
+  for (gsize i = 0; arguments[i] != NULL; i++)
+    g_ptr_array_add (argv, (gpointer) arguments[i]);
+  g_ptr_array_add (argv, NULL);
+  g_autoptr (GSubprocess) process = g_subprocess_newv ((const char *const *) argv->pdata,
+                                                       G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, &error);
+  g_assert_no_error (error);
+  g_autoptr (GBytes) in = g_bytes_new (input != NULL ? input : "", input != NULL ? strlen (input) : 0);
+  g_autoptr (GBytes) out = NULL, err = NULL;
+  g_subprocess_communicate (process, in, NULL, &out, &err, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_subprocess_get_if_exited (process));
+  run.status = g_subprocess_get_exit_status (process);
+  run.out = copy_text (out);
+  run.err = copy_text (err);
+  return run;
+}
+
+#define RUN(...) run_with (NULL, (const char *const[]) { __VA_ARGS__, NULL })
+
+static guint
+count_lines (const char *text)
+{
+  guint n = 0;
+  for (; *text != '\0'; text++)
+    n += *text == '\n';
+  return n;
+}
+
+/* A failure is one line on stderr that begins with the program's name, and nothing on stdout. */
+static void
+assert_failure (Run *run, int status, const char *part)
+{
+  if (run->status != status || count_lines (run->err) != 1 || !g_str_has_prefix (run->err, "anatomixctl: ") || *run->out != '\0' ||
+      strstr (run->err, part) == NULL)
+    g_error ("expected status %d and one line with \"%s\"; got status %d, stdout \"%s\", stderr \"%s\"", status, part, run->status, run->out, run->err);
+  run_clear (run);
+}
+
+static void
+assert_success (const Run *run)
+{
+  if (run->status != 0)
+    g_error ("status %d, stderr \"%s\"", run->status, run->err);
+}
+
+static char *
+sample_path (const char *name)
+{
+  return g_build_filename (g_getenv ("AX_SOURCE_ROOT"), "data", "samples", name, NULL);
+}
+
+/* FALSE, and the test is skipped, where there is no bundled model. */
+static gboolean
+need_model (void)
+{
+  g_autofree char *model = g_build_filename (g_getenv ("AX_SOURCE_ROOT"), "data", "models", "anatomix-mini", "model.json", NULL);
+  if (g_file_test (model, G_FILE_TEST_EXISTS))
+    return TRUE;
+  g_test_skip ("data/models/anatomix-mini is not in this tree");
+  return FALSE;
+}
+
+/* ---- help and usage ---------------------------------------------------------------------------------------------------------- */
+
+/* Every command that the list names has a help of its own that says how it is used. */
+static void
+test_help (void)
+{
+  Run list = RUN ("--help");
+  assert_success (&list);
+  g_assert_cmpstr (list.err, ==, "");
+  g_auto (GStrv) lines = g_strsplit (list.out, "\n", -1);
+  guint n = 0;
+  gboolean inside = FALSE;
+  for (gsize i = 0; lines[i] != NULL; i++) {
+    if (g_str_has_prefix (lines[i], "Commands:"))
+      inside = TRUE;
+    else if (*lines[i] == '\0')
+      inside = FALSE;
+    else if (inside) {
+      g_auto (GStrv) words = g_strsplit_set (g_strstrip (lines[i]), " ", 3);
+      /* The second word of a command is lower case, an argument is not. */
+      gboolean two = words[1] != NULL && g_ascii_islower (*words[1]);
+      Run help = two ? RUN (words[0], words[1], "--help") : RUN (words[0], "--help");
+      g_autofree char *name = two ? g_strconcat (words[0], " ", words[1], NULL) : g_strdup (words[0]);
+      g_autofree char *usage = g_strconcat ("anatomixctl ", name, " [OPTION", NULL);
+      assert_success (&help);
+      if (strstr (help.out, usage) == NULL || strstr (help.out, "--threads") == NULL)
+        g_error ("%s --help: %s", name, help.out);
+      run_clear (&help);
+      n++;
+    }
+  }
+  g_test_message ("%u commands", n);
+  g_assert_cmpuint (n, >=, 10);
+  run_clear (&list);
+  Run some = RUN ("train", "--help");
+  assert_success (&some);
+  g_assert_nonnull (strstr (some.out, "train apm"));
+  g_assert_null (strstr (some.out, "perceive IMAGE"));
+  run_clear (&some);
+}
+
+static void
+test_version (void)
+{
+  Run first = RUN ("--version"), second = RUN ("perceive", "--version");
+  assert_success (&first);
+  g_assert_true (g_str_has_prefix (first.out, "anatomixctl "));
+  g_assert_cmpstr (first.out, ==, second.out);
+  run_clear (&first);
+  run_clear (&second);
+}
+
+static void
+test_usage (void)
+{
+  static const struct { const char *arguments[5]; const char *part; } cases[] = {
+    { { NULL }, "a command is missing" },
+    { { "nonsense" }, "there is no command \"nonsense\"" },
+    { { "train", "cake" }, "there is no command \"train cake\"" },
+    { { "train" }, "there is no command \"train\"" },
+    { { "perceive" }, "IMAGE is missing" },
+    { { "perceive", "a.png", "b.png" }, "\"b.png\"" },
+    { { "perceive", "a.png", "--nonsense" }, "--nonsense" },
+    { { "--device", "abacus", "perceive", "a.png" }, "\"abacus\"" },
+    { { "perceive", "a.png", "--threads", "0" }, "--threads" },
+    { { "perceive", "a.png", "--threads", "2x" }, "--threads" },
+    { { "batch", "a.jsonl", "--shard", "3/2" }, "--shard" },
+    { { "batch", "a.jsonl", "--shard", "0/2" }, "--shard" },
+    { { "batch", "a.jsonl", "--shard", "2" }, "--shard" },
+    { { "data", "phantom", "x", "--count=0" }, "--count" },
+    { { "data", "phantom", "x", "--size=7" }, "--size" },
+    { { "import", "a.pth", "out" }, "--db" },
+    { { "bench", "kernels", "--seconds=-1" }, "--seconds" },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    Run run = run_with (NULL, cases[i].arguments);
+    assert_failure (&run, 2, cases[i].part);
+  }
+}
+
+/* ---- failures ---------------------------------------------------------------------------------------------------------------- */
+
+static void
+test_missing_files (void)
+{
+  g_autofree char *normal = sample_path ("normal.png"), *text = g_build_filename (folder, "text.png", NULL);
+  g_assert_true (g_file_set_contents (text, "this is no image, whatever its name says", -1, NULL));
+  Run run = RUN ("perceive", "/nonexistent/chest.png");
+  assert_failure (&run, 1, "/nonexistent/chest.png");
+  run = RUN ("perceive", text);
+  assert_failure (&run, 1, "text.png");
+  run = RUN ("perceive", normal, "--model", "/nonexistent/model");
+  assert_failure (&run, 1, "/nonexistent/model");
+  run = RUN ("flip", normal, "--model", folder);
+  assert_failure (&run, 1, "model.json");
+  run = RUN ("batch", "/nonexistent/list.jsonl");
+  assert_failure (&run, 1, "/nonexistent/list.jsonl");
+  run = RUN ("info", normal);
+  assert_failure (&run, 1, "normal.png");
+  run = RUN ("train", "apm", "/nonexistent/config.json");
+  assert_failure (&run, 1, "/nonexistent/config.json");
+  run = RUN ("eval", text);
+  assert_failure (&run, 1, "text.png");
+  run = RUN ("db", "info", text);
+  assert_failure (&run, 1, "text.png");
+  run = RUN ("perceive", normal, "--device", "cuda");
+  assert_failure (&run, 1, "--device cpu");
+}
+
+/* ---- without a model --------------------------------------------------------------------------------------------------------- */
+
+/* The same seed gives the same bytes, and the truth that is written is JSON. */
+static void
+test_phantom (void)
+{
+  g_autofree char *one = g_build_filename (folder, "one two", NULL), *two = g_build_filename (folder, "again", NULL);
+  Run first = RUN ("data", "phantom", one, "--count=2", "--size=128", "--seed=7"), second = RUN ("data", "phantom", two, "--count=1", "--size=128", "--seed=8");
+  assert_success (&first);
+  assert_success (&second);
+  g_assert_cmpuint (count_lines (first.out), ==, 2);
+  g_autofree char *a = g_build_filename (one, "phantom-000008.png", NULL), *b = g_build_filename (two, "phantom-000008.png", NULL);
+  g_autofree char *truth = g_build_filename (one, "phantom-000007.json", NULL);
+  g_autofree char *bytes_a = NULL, *bytes_b = NULL;
+  gsize n_a, n_b;
+  g_assert_true (g_file_get_contents (a, &bytes_a, &n_a, NULL));
+  g_assert_true (g_file_get_contents (b, &bytes_b, &n_b, NULL));
+  g_assert_cmpmem (bytes_a, n_a, bytes_b, n_b);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_assert_true (json_parser_load_from_file (parser, truth, NULL));
+  run_clear (&first);
+  run_clear (&second);
+}
+
+/* ---- with the model ---------------------------------------------------------------------------------------------------------- */
+
+static JsonObject *
+parse (JsonParser *parser, const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  json_parser_load_from_data (parser, text, -1, &error);
+  g_assert_no_error (error);
+  return json_node_get_object (json_parser_get_root (parser));
+}
+
+static void
+test_perceive (void)
+{
+  if (!need_model ())
+    return;
+  g_autofree char *image = sample_path ("effusion-opacity.png"), *picture = g_build_filename (folder, "out put.png", NULL);
+  Run text = RUN ("perceive", image, "--draw", picture);
+  assert_success (&text);
+  g_assert_cmpstr (text.err, ==, "");
+  g_assert_nonnull (strstr (text.out, "Left lung"));
+  g_assert_nonnull (strstr (text.out, "clinical use"));
+  g_assert_true (g_file_test (picture, G_FILE_TEST_EXISTS));
+  run_clear (&text);
+  Run first = RUN ("perceive", image, "--json"), second = RUN ("--json", "--threads", "1", "perceive", image), mirrored = RUN ("perceive", image, "--json", "--flip");
+  assert_success (&first);
+  g_autoptr (JsonParser) parser = json_parser_new (), other = json_parser_new ();
+  JsonObject *o = parse (parser, first.out);
+  JsonArray *anatomy = json_object_get_array_member (o, "anatomy");
+  g_assert_cmpuint (json_array_get_length (anatomy), ==, 36);
+  g_assert_cmpuint (json_array_get_length (json_object_get_array_member (o, "findings")), ==, 14);
+  for (guint i = 0; i < 36; i++) {
+    JsonArray *box = json_object_get_array_member (json_array_get_object_element (anatomy, i), "box");
+    for (guint j = 0; j < 4; j++)
+      g_assert_true (json_array_get_double_element (box, j) >= 0 && json_array_get_double_element (box, j) <= 1024);
+  }
+  /* Same input, model and device: the same bytes but for the times, on any number of threads. */
+  g_autoptr (GRegex) timing = g_regex_new ("\"timing_ms\": \\{[^}]*\\}", 0, 0, NULL);
+  g_autofree char *first_cut = g_regex_replace_literal (timing, first.out, -1, 0, "", 0, NULL);
+  g_autofree char *second_cut = g_regex_replace_literal (timing, second.out, -1, 0, "", 0, NULL);
+  g_assert_cmpstr (first_cut, ==, second_cut);
+  JsonObject *m = parse (other, mirrored.out);
+  g_assert_true (json_object_get_boolean_member (json_object_get_object_member (m, "image"), "mirrored"));
+  run_clear (&first);
+  run_clear (&second);
+  run_clear (&mirrored);
+}
+
+static void
+test_flip (void)
+{
+  if (!need_model ())
+    return;
+  g_autofree char *image = sample_path ("normal.png");
+  Run run = RUN ("flip", image, "--json"), text = RUN ("flip", image);
+  assert_success (&run);
+  assert_success (&text);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonObject *o = parse (parser, run.out), *totals = json_object_get_object_member (o, "totals");
+  JsonArray *pairs = json_object_get_array_member (o, "pairs");
+  guint kept = 0;
+  g_assert_cmpuint (json_array_get_length (pairs), ==, 12);
+  for (guint i = 0; i < 12; i++)
+    kept += json_object_get_boolean_member (json_array_get_object_element (pairs, i), "kept");
+  g_assert_cmpint (json_object_get_int_member (totals, "kept"), ==, kept);
+  g_assert_cmpint (json_object_get_int_member (totals, "lost"), ==, 12 - kept);
+  g_autofree char *line = g_strdup_printf ("Sides kept: %u of 12", kept);
+  g_assert_nonnull (strstr (text.out, line));
+  run_clear (&run);
+  run_clear (&text);
+}
+
+/* Bad lines give an error object in their place and do not stop the rest; shards together are the whole. */
+static void
+test_batch (void)
+{
+  if (!need_model ())
+    return;
+  g_autofree char *image = sample_path ("normal.png");
+  g_autofree char *input = g_strdup_printf ("{\"id\":\"a\",\"image\":\"%s\"}\n"
+                                            "not json\n"
+                                            "\n"
+                                            "{\"id\":3,\"image\":\"/nonexistent.png\",\"task\":\"perceive\"}\n"
+                                            "{\"id\":\"b\",\"image\":\"%s\",\"task\":\"flip\"}\n"
+                                            "{\"id\":\"c\",\"image\":\"%s\",\"task\":\"sing\"}\n"
+                                            "[1,2]\n"
+                                            "{\"id\":\"d\",\"image\":\"%s\",\"flip\":true}",
+                                            image, image, image, image);
+  Run run = run_with (input, (const char *const[]) { "batch", "-", NULL });
+  g_assert_cmpint (run.status, ==, 1);
+  g_assert_cmpuint (count_lines (run.err), ==, 1);
+  g_auto (GStrv) lines = g_strsplit (g_strchomp (run.out), "\n", -1);
+  static const struct { const char *id; gboolean good; gint64 line; } expected[] = {
+    { "\"a\"", TRUE, 1 }, { "null", FALSE, 2 }, { "3", FALSE, 4 }, { "\"b\"", TRUE, 5 }, { "\"c\"", FALSE, 6 }, { "null", FALSE, 7 }, { "\"d\"", TRUE, 8 },
+  };
+  g_assert_cmpuint (g_strv_length (lines), ==, G_N_ELEMENTS (expected));
+  for (gsize i = 0; i < G_N_ELEMENTS (expected); i++) {
+    g_autoptr (JsonParser) parser = json_parser_new ();
+    JsonObject *o = parse (parser, lines[i]);
+    g_autofree char *id = json_to_string (json_object_get_member (o, "id"), FALSE);
+    g_assert_cmpstr (id, ==, expected[i].id);
+    g_assert_true (json_object_has_member (o, "result") == expected[i].good);
+    if (!expected[i].good)
+      g_assert_cmpint (json_object_get_int_member (json_object_get_object_member (o, "error"), "line"), ==, expected[i].line);
+  }
+  run_clear (&run);
+  Run shards[2] = { run_with (input, (const char *const[]) { "batch", "-", "--shard", "1/2", NULL }),
+                    run_with (input, (const char *const[]) { "batch", "-", "--shard", "2/2", NULL }) };
+  g_assert_cmpuint (count_lines (shards[0].out), ==, 4);
+  g_assert_cmpuint (count_lines (shards[1].out), ==, 3);
+  run_clear (&shards[0]);
+  run_clear (&shards[1]);
+}
+
+static void
+test_info (void)
+{
+  if (!need_model ())
+    return;
+  Run text = RUN ("info"), json = RUN ("info", "--json");
+  assert_success (&text);
+  assert_success (&json);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonObject *o = parse (parser, json.out);
+  g_assert_true (json_object_has_member (o, "files"));
+  g_assert_nonnull (strstr (text.out, json_object_get_string_member (json_object_get_object_member (o, "model"), "name")));
+  run_clear (&text);
+  run_clear (&json);
+}
+
+/* A folder with its files; it holds two levels at most. */
+static void
+remove_folder (const char *path)
+{
+  GDir *dir = g_dir_open (path, 0, NULL);
+  for (const char *name; dir != NULL && (name = g_dir_read_name (dir)) != NULL;) {
+    g_autofree char *child = g_build_filename (path, name, NULL);
+    if (g_file_test (child, G_FILE_TEST_IS_DIR))
+      remove_folder (child);
+    else
+      remove (child);
+  }
+  g_clear_pointer (&dir, g_dir_close);
+  remove (path);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_assert_cmpint (argc, ==, 2);
+  program = argv[1];
+  /* The bundled model, whatever the person who runs the tests uses. */
+  g_unsetenv ("ANATOMIX_MODEL");
+  folder = g_dir_make_tmp ("anatomixctl-XXXXXX", NULL);
+  g_test_add_func ("/app/anatomixctl/help", test_help);
+  g_test_add_func ("/app/anatomixctl/version", test_version);
+  g_test_add_func ("/app/anatomixctl/usage", test_usage);
+  g_test_add_func ("/app/anatomixctl/missing-files", test_missing_files);
+  g_test_add_func ("/app/anatomixctl/phantom", test_phantom);
+  g_test_add_func ("/app/anatomixctl/perceive", test_perceive);
+  g_test_add_func ("/app/anatomixctl/flip", test_flip);
+  g_test_add_func ("/app/anatomixctl/batch", test_batch);
+  g_test_add_func ("/app/anatomixctl/info", test_info);
+  int status = g_test_run ();
+  remove_folder (folder);
+  g_free (folder);
+  return status;
+}
