@@ -383,7 +383,8 @@ main (int argc, char **argv)
   g_assert_cmpint (argc, ==, 2);
   program = argv[1];
   /* The bundled model, whatever the person who runs the tests uses. */
-  g_unsetenv ("ANATOMIX_MODEL");
+  g_autofree char *model = g_build_filename (g_getenv ("AX_SOURCE_ROOT"), "data", "models", "anatomix-mini", NULL);
+  g_setenv ("ANATOMIX_MODEL", model, TRUE);
   folder = g_dir_make_tmp ("anatomixctl-XXXXXX", NULL);
   g_test_add_func ("/app/anatomixctl/help", test_help);
   g_test_add_func ("/app/anatomixctl/version", test_version);
