@@ -8,6 +8,7 @@ struct _AxMirrorView {
   AxCanvas *canvas[2]; /* plain, mirrored */
   GtkWidget *summary, *overlap, *table, *head, *spinner;
   int pair;
+  gboolean answered; /* both answers are there */
   gboolean linking; /* one viewport is being set from the other */
 };
 
@@ -165,8 +166,7 @@ void ax_mirror_view_set_perceptions(AxMirrorView *self, AxPerception *plain, AxP
     gtk_list_box_remove(GTK_LIST_BOX(self->table), row);
   ax_box_layer_set_other_boxes(ax_canvas_get_box_layer(self->canvas[0]), NULL);
   gtk_widget_set_visible(self->head, both);
-  gtk_widget_set_visible(self->spinner, !both);
-  gtk_spinner_set_spinning(GTK_SPINNER(self->spinner), !both);
+  self->answered = both;
   if (both) {
     AxBox back[AX_N_ANATOMY];
 
@@ -175,9 +175,17 @@ void ax_mirror_view_set_perceptions(AxMirrorView *self, AxPerception *plain, AxP
     ax_box_layer_set_other_boxes(ax_canvas_get_box_layer(self->canvas[0]), back);
     fill_table(self, plain, mirrored);
   } else {
-    gtk_label_set_text(GTK_LABEL(self->summary), _("Looking at the mirrored pixels…"));
     gtk_label_set_text(GTK_LABEL(self->overlap), "");
   }
+  ax_mirror_view_set_busy(self, FALSE);
+}
+
+void ax_mirror_view_set_busy(AxMirrorView *self, gboolean busy) {
+  g_return_if_fail(AX_IS_MIRROR_VIEW(self));
+  if (!self->answered)
+    gtk_label_set_text(GTK_LABEL(self->summary), busy ? _("Looking at the mirrored pixels…") : _("No answer yet. F5 looks again."));
+  gtk_widget_set_visible(self->spinner, busy && !self->answered);
+  gtk_spinner_set_spinning(GTK_SPINNER(self->spinner), busy && !self->answered);
 }
 
 void ax_mirror_view_set_pyramid(AxMirrorView *self, AxPyramid *pyramid) {

@@ -15,6 +15,8 @@ GtkWidget *ax_mirror_view_new(void);
 void ax_mirror_view_set_pyramid(AxMirrorView *self, AxPyramid *pyramid);
 /* Either may be NULL; the table appears when both are there. */
 void ax_mirror_view_set_perceptions(AxMirrorView *self, AxPerception *plain, AxPerception *mirrored);
+/* Whether the model is at work for it: shown in place of an answer that is not there. */
+void ax_mirror_view_set_busy(AxMirrorView *self, gboolean busy);
 AxCanvas *ax_mirror_view_get_canvas(AxMirrorView *self, gboolean mirrored);
 /* Pair of the selected row, or -1. */
 int ax_mirror_view_get_selected_pair(AxMirrorView *self);

@@ -38,6 +38,7 @@ static void update_progress(AxMainWindow *self) {
   gboolean busy = ax_document_get_state(self->document) == AX_DOCUMENT_PERCEIVING;
   const char *stage = ax_document_get_stage(self->document);
 
+  ax_mirror_view_set_busy(self->mirror_view, busy);
   gtk_widget_set_visible(GTK_WIDGET(self->progress_revealer), busy);
   gtk_revealer_set_reveal_child(self->progress_revealer, busy);
   gtk_progress_bar_set_fraction(self->progress, ax_document_get_progress(self->document));
