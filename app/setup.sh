@@ -8,7 +8,7 @@ packages_run=(
   libpng-dev libjpeg62-turbo-dev libdcmtk-dev libopenjp2-7-dev zlib1g-dev
   libdnnl-dev
   libgtk-4-dev libadwaita-1-dev gettext desktop-file-utils
-  adwaita-icon-theme fonts-dejavu-core
+  adwaita-icon-theme librsvg2-common fonts-dejavu-core
   ca-certificates python3 python3-pip
 )
 # To run the tests, on top of the above.
