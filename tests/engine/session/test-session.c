@@ -248,7 +248,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  folders = g_ptr_array_new ();
+  folders = g_ptr_array_new_with_free_func (g_free);
   folder = make_folder (AX_APM_STORE_I8);
   g_test_add_func ("/session/perceive", test_perceive);
   g_test_add_func ("/session/async", test_async);
@@ -257,6 +257,6 @@ main (int argc, char **argv)
   int result = g_test_run ();
   for (guint i = 0; i < folders->len; i++)
     g_spawn_sync (NULL, (char *[]){ "rm", "-rf", folders->pdata[i], NULL }, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
-  g_ptr_array_free (folders, FALSE);
+  g_ptr_array_unref (folders);
   return result;
 }
