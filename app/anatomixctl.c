@@ -1,6 +1,7 @@
 /* anatomixctl: the engine on the command line. This file finds the command, reads the options and calls it; each command is a file cmd-*.c. */
 #include "app/cli.h"
 
+#include <signal.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +213,8 @@ run (int argc, char **argv)
 int
 main (int argc, char **argv)
 {
+  /* A file size limit then gives an error that can be reported, where it would end the process. */
+  signal (SIGXFSZ, SIG_IGN);
   /* All text is UTF-8, whatever the locale, and numbers keep their point. */
   setlocale (LC_CTYPE, "C.UTF-8");
   CliStatus status = run (argc, argv);
