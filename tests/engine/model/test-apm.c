@@ -225,11 +225,10 @@ check_parameter (JsonObject *o, AxParameter *p, int step, gboolean after)
       g_assert_cmpfloat (worst, <=, tolerance + 1.2e-7);
       return;
     }
-  double sum = 0, sum_abs = 0, sum2 = 0;
+  double sum = 0, sum2 = 0;
   for (gsize i = 0; i < p->t.n; i++)
     {
       sum += p->t.grad[i];
-      sum_abs += fabs (p->t.grad[i]);
       sum2 += (double) p->t.grad[i] * p->t.grad[i];
     }
   double l2 = json_array_get_double_element (json_object_get_array_member (o, "grad_l2"), (guint) step);
