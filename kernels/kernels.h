@@ -122,6 +122,77 @@ void ax_attention_forward (const AxAttentionShape *s, const float *q, const floa
 void ax_attention_backward (const AxAttentionShape *s, const float *q, const float *k, const float *v, const float *probs,
                             const float *dout, float *dq, float *dk, float *dv);
 
+/* ---- language model ------------------------------------------------------------------------------------------------------ */
+
+/* Root mean square norm per row of [rows,d]: y = x * rstd * w, rstd = 1 / sqrt(mean(x^2) + eps); sums of squares in double. w is the factor itself
+ * (a loader of Gemma stores 1 + w). rstd[rows] may be NULL when no backward follows; y may be x. */
+void ax_rmsnorm_forward (size_t rows, size_t d, const float *x, const float *w, float eps, float *y, float *rstd);
+/* dx += rstd (dy w - xhat mean(dy w xhat)) with xhat = x rstd; dw[d] += sum over rows of dy xhat. dx or dw may be NULL. */
+void ax_rmsnorm_backward (size_t rows, size_t d, const float *x, const float *w, const float *rstd, const float *dy, float *dx, float *dw);
+
+/* Rotary position embedding in place, rotate-half form, on `heads` heads of hd columns at the start of each row (rows ldx elements apart):
+ *   x[i], x[i + hd/2] = x[i] c[i] - x[i + hd/2] s[i], x[i + hd/2] c[i] + x[i] s[i],   i < hd/2.
+ * cos_sin is [rows,hd]: c[hd/2], then s[hd/2]. inverse turns backwards, which is also the gradient. hd is even. */
+void ax_rope (size_t rows, size_t heads, size_t hd, size_t ldx, const float *cos_sin, bool inverse, float *x);
+
+/* y = gelu_tanh(gate) * up on n elements; y may be gate or up. Backward: dgate += dy up gelu'(gate), dup += dy gelu(gate). */
+void ax_gated_gelu_forward (size_t n, const float *gate, const float *up, float *y);
+void ax_gated_gelu_backward (size_t n, const float *gate, const float *up, const float *dy, float *dgate, float *dup);
+
+/* The keys that one query sees: [a0,a1) and [b0,b1), with a0 <= a1 <= b0 <= b1 <= tk; either may be empty. Causal order, a sliding window and "several
+ * tasks share one prefix" are all such pairs. A query with no key has an output of zero. */
+typedef struct { int32_t a0, a1, b0, b1; } AxSpan;
+
+/* q and out are [tq, heads*hd] with rows ldq and ldo elements apart, k and v [tk, kv_heads*hd] with ldk and ldv; query head h reads key head
+ * h / (heads / kv_heads). hd <= 256. */
+typedef struct {
+  size_t tq, tk, heads, kv_heads, hd, ldq, ldk, ldv, ldo;
+  float scale;
+} AxSpanShape;
+/* out = softmax(scale q k^T over the keys of each query's span) v. lse [heads,tq] (log of the sum of exp of the scaled scores; minus infinity
+ * where a query sees nothing) is written if not NULL (a backward pass needs it). No [tq,tk] matrix is kept. */
+void ax_span_attention_forward (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, float *lse, float *out);
+/* out and lse as the forward pass left them; dout has the stride of out; dq, dk, dv those of q, k, v, and are added to. */
+void ax_span_attention_backward (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, const float *out,
+                                 const float *lse, const float *dout, float *dq, float *dk, float *dv);
+
+/* The same for a few queries over keys and values kept in a storage type (a KV cache); strides in elements of that type. */
+typedef enum { AX_KV_F32, AX_KV_F16, AX_KV_BF16 } AxKvType;
+void ax_cache_attention (const AxSpanShape *s, const AxSpan *spans, const float *q, AxKvType type, const void *k, const void *v, float *out);
+
+/* A weight matrix [out,in] that is multiplied and never trained. Kept as
+ *   AX_Q_F32   as given;
+ *   AX_Q_BF16  rounded to bfloat16;
+ *   AX_Q_Q8    blocks of 32 along a row: an int8 each and one float32 scale. Rows that are multiples of such a block's step already (decoded from
+ *              Q8_0, Q5_0, Q4_0) are kept exactly, others are rounded to 1/127 of the block's largest (at most 1/254 of it off).
+ * Products of many rows are made in bfloat16 with float32 sums for BF16 and Q8 where the machine has such instructions (x rounded to bfloat16: 2^-9 of
+ * each term at most), in float32 everywhere else, for F32, for few rows, and always after ax_qmatrix_set_exact(). */
+typedef enum { AX_Q_F32, AX_Q_BF16, AX_Q_Q8 } AxQType;
+typedef struct AxQMatrix AxQMatrix;   /* reading functions may be called by several threads at once */
+AxQMatrix *ax_qmatrix_new (AxQType type, size_t out, size_t in);   /* zero until rows are set; aborts when out of memory */
+void   ax_qmatrix_free (AxQMatrix *m);
+/* Rows [first, first + n) from float32 [n,in]; in any order and pieces, so that a large matrix never exists twice. */
+void   ax_qmatrix_set_rows (AxQMatrix *m, size_t first, size_t n, const float *rows);
+/* The rows named by id, as float32: y[n,in] (an embedding look-up). Each id must be below out. */
+void   ax_qmatrix_get_rows (const AxQMatrix *m, size_t n, const int32_t *id, float *y);
+void   ax_qmatrix_set_exact (AxQMatrix *m, bool exact);
+size_t ax_qmatrix_out (const AxQMatrix *m);
+size_t ax_qmatrix_in (const AxQMatrix *m);
+AxQType ax_qmatrix_type (const AxQMatrix *m);
+size_t ax_qmatrix_bytes (const AxQMatrix *m);                      /* of memory */
+/* y[rows,out] = x[rows,in] W^T. One row: a product of matrix and vector that reads the weights once. */
+void   ax_qmatrix_forward (const AxQMatrix *m, size_t rows, const float *x, float *y);
+/* dx[rows,in] += dy[rows,out] W */
+void   ax_qmatrix_backward_data (const AxQMatrix *m, size_t rows, const float *dy, float *dx);
+
+/* Cross entropy of rows of logits [rows,n] against target[rows] (0 <= target < n): lse[r] = log sum exp(logits), loss[r] = lse - logits[target].
+ * Sums in double. Backward WRITES dlogits = (softmax - onehot) * dloss[r], and dlogits may be logits. */
+void ax_cross_entropy_forward (size_t rows, size_t n, const float *logits, const int32_t *target, float *lse, float *loss);
+void ax_cross_entropy_backward (size_t rows, size_t n, const float *logits, const int32_t *target, const float *lse, const float *dloss, float *dlogits);
+
+/* Index of the largest value, the lowest index on ties; a NaN never wins; 0 if nothing does. */
+size_t ax_argmax (size_t n, const float *x);
+
 /* ---- elements ------------------------------------------------------------------------------------------------------------ */
 
 void ax_add (size_t n, const float *a, const float *b, float *y);                        /* y = a + b, any may alias */

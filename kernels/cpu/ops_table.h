@@ -8,6 +8,8 @@
 #include "kernels/cpu/ops_batchnorm.h"
 #include "kernels/cpu/ops_maxpool.h"
 #include "kernels/cpu/ops_convert.h"
+#include "kernels/cpu/ops_lm.h"
+#include "kernels/cpu/ops_qmatrix.h"
 
 const AxKernelTable VEC_TABLE = {
   .isa = VEC_ISA,
@@ -35,6 +37,21 @@ const AxKernelTable VEC_TABLE = {
   .batchnorm_grad_apply = op_batchnorm_grad_apply,
   .maxpool_forward = op_maxpool_forward,
   .maxpool_backward = op_maxpool_backward,
+  .rmsnorm_forward = op_rmsnorm_forward,
+  .rmsnorm_backward = op_rmsnorm_backward,
+  .rope = op_rope,
+  .gated_gelu_forward = op_gated_gelu_forward,
+  .gated_gelu_backward = op_gated_gelu_backward,
+  .max_value = op_max_value,
+  .sum_exp = op_sum_exp,
+  .softmax_scaled = op_softmax_scaled,
+  .dot = op_dot,
+  .span_softmax = op_span_softmax,
+  .span_gradient = op_span_gradient,
+  .q8_pack = op_q8_pack,
+  .q8_unpack = op_q8_unpack,
+  .q8_dot = op_q8_dot,
+  .bf16_dot = op_bf16_dot,
   .f16_to_f32 = op_f16_to_f32,
   .f32_to_f16 = op_f32_to_f16,
   .bf16_to_f32 = op_bf16_to_f32,

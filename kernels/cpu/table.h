@@ -45,6 +45,28 @@ typedef struct {
   /* max pooling: output rows [begin, end) of the n*oh rows; input rows [begin, end) of the n*h rows */
   void (*maxpool_forward) (const AxConvShape *s, size_t begin, size_t end, const float *x, float *y, uint8_t *index);
   void (*maxpool_backward) (const AxConvShape *s, size_t begin, size_t end, const float *dy, const uint8_t *index, float *dx);
+  /* language model */
+  void (*rmsnorm_forward) (size_t rows, size_t d, const float *x, const float *w, float eps, float *y, float *rstd);
+  void (*rmsnorm_backward) (size_t rows, size_t d, const float *x, const float *w, const float *rstd, const float *dy, float *dx, double *dw);
+  void (*rope) (size_t rows, size_t heads, size_t hd, size_t ldx, const float *cos_sin, bool inverse, float *x);
+  void (*gated_gelu_forward) (size_t n, const float *gate, const float *up, float *y);
+  void (*gated_gelu_backward) (size_t n, const float *gate, const float *up, const float *dy, float *dgate, float *dup);
+  float (*max_value) (size_t n, const float *x);                                            /* NaN never wins */
+  double (*sum_exp) (size_t n, const float *x, float shift);                                /* sum of exp(x - shift) */
+  void (*softmax_scaled) (size_t n, const float *x, float lse, float scale, float *y);      /* y = exp(x - lse) * scale */
+  float (*dot) (size_t n, const float *a, const float *b);
+  /* scores[rows,n] of a tile of keys from `first` become exp(scale score - top), zero outside the spans; top, sum and out [rows,d] (rows ldo apart)
+   * of the keys before are brought to the new maximum */
+  void (*span_softmax) (size_t rows, size_t n, size_t first, float scale, const AxSpan *spans, float *scores, float *top, float *sum, size_t d,
+                        size_t ldo, float *out);
+  /* scores become p = exp(scale score - lse), ds (dp on entry) becomes scale p (dp - dot), both zero outside the spans */
+  void (*span_gradient) (size_t rows, size_t n, size_t first, float scale, const AxSpan *spans, const float *lse, const float *dot, float *scores,
+                         float *ds);
+  /* weight matrices: a row of `blocks` blocks of 32 (x holds whole blocks) */
+  void (*q8_pack) (size_t blocks, const float *x, int8_t *q, float *scale);
+  void (*q8_unpack) (size_t blocks, const int8_t *q, const float *scale, float *y);
+  float (*q8_dot) (size_t blocks, const int8_t *q, const float *scale, const float *x);
+  float (*bf16_dot) (size_t n, const uint16_t *w, const float *x);
   /* storage types */
   void (*f16_to_f32) (size_t n, const uint16_t *x, float *y);
   void (*f32_to_f16) (size_t n, const float *x, uint16_t *y);

@@ -1,0 +1,152 @@
+/* qmatrix.c: keeping packed weight matrices: making, filling, reading back (contract: kernels.h; layout: qmatrix.h). */
+#include "kernels/cpu/qmatrix.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t
+element_size (AxQType type)
+{
+  return type == AX_Q_F32 ? 4 : type == AX_Q_BF16 ? 2 : 1;
+}
+
+static void *
+allocate (size_t bytes)
+{
+  const size_t whole = (bytes + 127) & ~(size_t) 63;
+  void *p = aligned_alloc (64, whole);
+  if (!p) {
+    fprintf (stderr, "kernels: out of memory for a weight matrix of %zu bytes\n", bytes);
+    abort (); /* as GLib's allocators do */
+  }
+  memset (p, 0, whole);
+  return p;
+}
+
+AxQMatrix *
+ax_qmatrix_new (AxQType type, size_t out, size_t in)
+{
+  AxQMatrix *m = allocate (sizeof *m);
+  m->type = type;
+  m->out = out;
+  m->in = in;
+  m->blocks = (in + AX_Q_BLOCK - 1) / AX_Q_BLOCK;
+  m->stride = type == AX_Q_F32 ? in : m->blocks * AX_Q_BLOCK;
+  m->data = allocate (out * m->stride * element_size (type));
+  m->scale = type == AX_Q_Q8 ? allocate (out * m->blocks * sizeof (float)) : NULL;
+  return m;
+}
+
+void
+ax_qmatrix_free (AxQMatrix *m)
+{
+  if (!m)
+    return;
+  free (m->data);
+  free (m->scale);
+  free (m);
+}
+
+void
+ax_qmatrix_set_exact (AxQMatrix *m, bool exact)
+{
+  m->exact = exact;
+}
+
+size_t
+ax_qmatrix_out (const AxQMatrix *m)
+{
+  return m->out;
+}
+
+size_t
+ax_qmatrix_in (const AxQMatrix *m)
+{
+  return m->in;
+}
+
+AxQType
+ax_qmatrix_type (const AxQMatrix *m)
+{
+  return m->type;
+}
+
+size_t
+ax_qmatrix_bytes (const AxQMatrix *m)
+{
+  return sizeof *m + m->out * (m->stride * element_size (m->type) + (m->scale ? m->blocks * sizeof (float) : 0));
+}
+
+/* ---- filling ---- */
+
+typedef struct {
+  const AxKernelTable *t;
+  AxQMatrix *m;
+  size_t first;
+  const float *rows;
+} Fill;
+
+static void
+fill_piece (void *ctx, size_t begin, size_t end)
+{
+  Fill *g = ctx;
+  AxQMatrix *m = g->m;
+  float *padded = ax_scratch (AX_SCRATCH_PIECE, m->blocks * AX_Q_BLOCK * sizeof *padded);
+  for (size_t i = begin; i < end; i++) {
+    const float *x = g->rows + i * m->in;
+    const size_t at = (g->first + i) * m->stride;
+    switch (m->type) {
+    case AX_Q_F32:
+      memcpy ((float *) m->data + at, x, m->in * sizeof *x);
+      break;
+    case AX_Q_BF16:
+      g->t->f32_to_bf16 (m->in, x, (uint16_t *) m->data + at);
+      break;
+    case AX_Q_Q8:
+      if (m->stride != m->in) {
+        memset (padded + m->in, 0, (m->stride - m->in) * sizeof *padded);
+        memcpy (padded, x, m->in * sizeof *padded);
+        x = padded;
+      }
+      g->t->q8_pack (m->blocks, x, (int8_t *) m->data + at, m->scale + (g->first + i) * m->blocks);
+      break;
+    }
+  }
+}
+
+void
+ax_qmatrix_set_rows (AxQMatrix *m, size_t first, size_t n, const float *rows)
+{
+  ax_parallel_for (n, ax_row_grain (m->in), fill_piece, &(Fill) { ax_table (), m, first, rows });
+}
+
+/* ---- reading back ---- */
+
+void
+ax_qmatrix_unpack (const AxQMatrix *m, const AxKernelTable *t, size_t first, size_t n, float *y, size_t ldy)
+{
+  for (size_t r = first; r < first + n; r++, y += ldy)
+    switch (m->type) {
+    case AX_Q_F32:
+      memcpy (y, (const float *) m->data + r * m->stride, m->in * sizeof *y);
+      break;
+    case AX_Q_BF16:
+      t->bf16_to_f32 (m->stride, (const uint16_t *) m->data + r * m->stride, y);
+      break;
+    case AX_Q_Q8:
+      t->q8_unpack (m->blocks, (const int8_t *) m->data + r * m->stride, m->scale + r * m->blocks, y);
+      break;
+    }
+}
+
+void
+ax_qmatrix_get_rows (const AxQMatrix *m, size_t n, const int32_t *id, float *y)
+{
+  const AxKernelTable *t = ax_table ();
+  float *padded = ax_scratch (AX_SCRATCH_CALLER, m->blocks * AX_Q_BLOCK * sizeof *padded);
+  for (size_t i = 0; i < n; i++) {
+    ax_qmatrix_unpack (m, t, (size_t) id[i], 1, padded, m->stride);
+    memcpy (y + i * m->in, padded, m->in * sizeof *y);
+  }
+}

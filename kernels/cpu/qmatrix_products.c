@@ -1,0 +1,101 @@
+/* qmatrix_products.c: products with packed weight matrices.
+ *
+ * One row (or a few): each weight row is read once and multiplied in float32. Many rows: a tile of the matrix is unpacked into scratch memory and
+ * multiplied by all rows. Cuts depend on the shape alone. */
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/qmatrix.h"
+
+#include <string.h>
+
+#define FEW 4       /* rows up to which weights are multiplied as they are read */
+#define TILE 192    /* weight rows unpacked at a time */
+
+typedef struct {
+  const AxKernelTable *t;
+  const AxQMatrix *m;
+  size_t rows, ldx;
+  const float *x;
+  float *y;
+} Args;
+
+static void
+vector_piece (void *ctx, size_t begin, size_t end)
+{
+  const Args *g = ctx;
+  const AxQMatrix *m = g->m;
+  for (size_t o = begin; o < end; o++)
+    for (size_t r = 0; r < g->rows; r++) {
+      const float *x = g->x + r * g->ldx;
+      float *y = g->y + r * m->out + o;
+      switch (m->type) {
+      case AX_Q_F32:
+        *y = g->t->dot (m->in, (const float *) m->data + o * m->stride, x);
+        break;
+      case AX_Q_BF16:
+        *y = g->t->bf16_dot (m->in, (const uint16_t *) m->data + o * m->stride, x);
+        break;
+      case AX_Q_Q8:
+        *y = g->t->q8_dot (m->blocks, (const int8_t *) m->data + o * m->stride, m->scale + o * m->blocks, x);
+        break;
+      }
+    }
+}
+
+static void
+forward_piece (void *ctx, size_t begin, size_t end)
+{
+  const Args *g = ctx;
+  const AxQMatrix *m = g->m;
+  float *w = ax_scratch (AX_SCRATCH_PIECE, TILE * m->stride * sizeof *w);
+  ax_qmatrix_unpack (m, g->t, begin, end - begin, w, m->stride);
+  ax_gemm_serial (false, true, g->rows, end - begin, m->in, 1, g->x, m->in, w, m->stride, 0, g->y + begin, m->out);
+}
+
+void
+ax_qmatrix_forward (const AxQMatrix *m, size_t rows, const float *x, float *y)
+{
+  Args g = { .t = ax_table (), .m = m, .rows = rows, .ldx = m->in, .x = x, .y = y };
+  if (m->type == AX_Q_F32 && rows > FEW) {
+    ax_gemm (false, true, rows, m->out, m->in, 1, x, m->in, m->data, m->in, 0, y, m->out);
+    return;
+  }
+  if (rows > FEW) {
+    ax_parallel_for (m->out, TILE, forward_piece, &g);
+    return;
+  }
+  if (m->type == AX_Q_Q8 && m->stride != m->in) { /* whole blocks of x */
+    float *padded = ax_scratch (AX_SCRATCH_CALLER, rows * m->stride * sizeof *padded);
+    for (size_t r = 0; r < rows; r++) {
+      memcpy (padded + r * m->stride, x + r * m->in, m->in * sizeof *x);
+      memset (padded + r * m->stride + m->in, 0, (m->stride - m->in) * sizeof *x);
+    }
+    g.x = padded;
+    g.ldx = m->stride;
+  }
+  ax_parallel_for (m->out, ax_row_grain (m->in), vector_piece, &g);
+}
+
+/* A piece is a block of rows of dx; it walks over the whole matrix, tile by tile. */
+static void
+backward_piece (void *ctx, size_t begin, size_t end)
+{
+  const Args *g = ctx;
+  const AxQMatrix *m = g->m;
+  float *w = ax_scratch (AX_SCRATCH_PIECE, TILE * m->stride * sizeof *w);
+  for (size_t o = 0; o < m->out; o += TILE) {
+    const size_t n = m->out - o < TILE ? m->out - o : TILE;
+    ax_qmatrix_unpack (m, g->t, o, n, w, m->stride);
+    ax_gemm_serial (false, false, end - begin, m->in, n, 1, g->x + begin * m->out + o, m->out, w, m->stride, 1, g->y + begin * m->in, m->in);
+  }
+}
+
+void
+ax_qmatrix_backward_data (const AxQMatrix *m, size_t rows, const float *dy, float *dx)
+{
+  if (m->type == AX_Q_F32) {
+    ax_gemm (false, false, rows, m->in, m->out, 1, dy, m->out, m->data, m->in, 1, dx, m->in);
+    return;
+  }
+  const size_t grain = (rows + 15) / 16;
+  ax_parallel_for (rows, grain < 128 ? 128 : grain, backward_piece, &(Args) { .t = ax_table (), .m = m, .rows = rows, .x = dy, .y = dx });
+}

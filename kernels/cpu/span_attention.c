@@ -1,0 +1,179 @@
+/* span_attention.c: attention in which each query sees at most two runs of keys, forward and backward, without a matrix of all scores.
+ *
+ * Work is cut into blocks of 64 queries of one head. A block walks over tiles of keys that any of its queries sees; forward keeps the running maximum,
+ * sum and output of each query (online softmax), backward recomputes the probabilities of a tile from the stored log of the sum. Gradients of
+ * keys and values are sums over queries: a piece of the backward pass is a fixed share of one head's queries with partial sums of its own, which are
+ * added in the order of the pieces. */
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/parallel.h"
+
+#include <math.h>
+#include <string.h>
+
+#define QUERIES 64
+#define KEYS 128
+#define PIECES 16 /* of the backward pass, about */
+
+typedef struct {
+  const AxKernelTable *t;
+  const AxSpanShape *s;
+  const AxSpan *spans;
+  const float *q, *k, *v, *lse_in, *out_in, *dout;
+  float *lse, *out, *dq, *dk, *dv;
+  size_t shares, queries; /* backward: pieces of a head, queries of each */
+  size_t *low, *high;     /* [shares]: keys that a share sees lie in [low, high) */
+  float *partial;         /* [heads * shares][2][tk_most][hd] */
+  size_t most;
+} Args;
+
+/* The keys seen by n queries: one or two ranges that do not touch. Returns how many. */
+static int
+key_ranges (const AxSpan *spans, size_t n, size_t range[2][2])
+{
+  size_t lo[2] = { SIZE_MAX, SIZE_MAX }, hi[2] = { 0, 0 };
+  for (size_t i = 0; i < n; i++) {
+    const int32_t ends[2][2] = { { spans[i].a0, spans[i].a1 }, { spans[i].b0, spans[i].b1 } };
+    for (int p = 0; p < 2; p++)
+      if (ends[p][0] < ends[p][1]) {
+        lo[p] = (size_t) ends[p][0] < lo[p] ? (size_t) ends[p][0] : lo[p];
+        hi[p] = (size_t) ends[p][1] > hi[p] ? (size_t) ends[p][1] : hi[p];
+      }
+  }
+  int count = 0;
+  for (int p = 0; p < 2; p++)
+    if (lo[p] < hi[p]) {
+      range[count][0] = lo[p];
+      range[count++][1] = hi[p];
+    }
+  if (count == 2 && range[0][0] > range[1][0]) {
+    const size_t t[2] = { range[0][0], range[0][1] };
+    memcpy (range[0], range[1], sizeof t);
+    memcpy (range[1], t, sizeof t);
+  }
+  if (count == 2 && range[1][0] <= range[0][1]) {
+    range[0][1] = range[1][1] > range[0][1] ? range[1][1] : range[0][1];
+    count = 1;
+  }
+  return count;
+}
+
+static void
+forward_piece (void *ctx, size_t begin, size_t end)
+{
+  const Args *g = ctx;
+  const AxSpanShape *s = g->s;
+  float *scores = ax_scratch (AX_SCRATCH_PIECE, QUERIES * KEYS * sizeof *scores);
+  for (size_t piece = begin; piece < end; piece++) {
+    /* the heads of a block follow each other, so that its keys and values are still in cache */
+    const size_t head = piece % s->heads, first = piece / s->heads * QUERIES, kv = head / (s->heads / s->kv_heads) * s->hd;
+    const size_t rows = s->tq - first < QUERIES ? s->tq - first : QUERIES;
+    float *out = g->out + first * s->ldo + head * s->hd, top[QUERIES], sum[QUERIES];
+    size_t range[2][2];
+    for (size_t r = 0; r < rows; r++) {
+      top[r] = -INFINITY;
+      sum[r] = 0;
+      memset (out + r * s->ldo, 0, s->hd * sizeof *out);
+    }
+    const int ranges = key_ranges (g->spans + first, rows, range);
+    for (int i = 0; i < ranges; i++)
+      for (size_t key = range[i][0]; key < range[i][1]; key += KEYS) {
+        const size_t n = range[i][1] - key < KEYS ? range[i][1] - key : KEYS;
+        ax_gemm_serial (false, true, rows, n, s->hd, 1, g->q + first * s->ldq + head * s->hd, s->ldq, g->k + key * s->ldk + kv, s->ldk, 0, scores, n);
+        g->t->span_softmax (rows, n, key, s->scale, g->spans + first, scores, top, sum, s->hd, s->ldo, out);
+        ax_gemm_serial (false, false, rows, s->hd, n, 1, scores, n, g->v + key * s->ldv + kv, s->ldv, 1, out, s->ldo);
+      }
+    for (size_t r = 0; r < rows; r++) {
+      if (sum[r] > 0)
+        g->t->scale (s->hd, 1 / sum[r], out + r * s->ldo);
+      if (g->lse)
+        g->lse[head * s->tq + first + r] = sum[r] > 0 ? (float) ((double) top[r] + log ((double) sum[r])) : -INFINITY;
+    }
+  }
+}
+
+void
+ax_span_attention_forward (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, float *lse, float *out)
+{
+  Args g = { .t = ax_table (), .s = s, .spans = spans, .q = q, .k = k, .v = v, .lse = lse, .out = out };
+  ax_parallel_for ((s->tq + QUERIES - 1) / QUERIES * s->heads, 1, forward_piece, &g);
+}
+
+static void
+backward_piece (void *ctx, size_t begin, size_t end)
+{
+  const Args *g = ctx;
+  const AxSpanShape *s = g->s;
+  float *scores = ax_scratch (AX_SCRATCH_PIECE, 2 * QUERIES * KEYS * sizeof *scores), *ds = scores + QUERIES * KEYS;
+  for (size_t piece = begin; piece < end; piece++) {
+    const size_t head = piece / g->shares, share = piece % g->shares, low = g->low[share], width = g->high[share] - low;
+    const size_t kv = head / (s->heads / s->kv_heads) * s->hd;
+    float *dk = g->partial + piece * 2 * g->most * s->hd, *dv = dk + g->most * s->hd;
+    memset (dk, 0, width * s->hd * sizeof *dk);
+    memset (dv, 0, width * s->hd * sizeof *dv);
+    const size_t last = (share + 1) * g->queries < s->tq ? (share + 1) * g->queries : s->tq;
+    for (size_t first = share * g->queries; first < last; first += QUERIES) {
+      const size_t rows = last - first < QUERIES ? last - first : QUERIES;
+      const float *q = g->q + first * s->ldq + head * s->hd, *dout = g->dout + first * s->ldo + head * s->hd;
+      const float *out = g->out_in + first * s->ldo + head * s->hd;
+      float dot[QUERIES];
+      size_t range[2][2];
+      for (size_t r = 0; r < rows; r++)
+        dot[r] = g->t->dot (s->hd, out + r * s->ldo, dout + r * s->ldo);
+      const int ranges = key_ranges (g->spans + first, rows, range);
+      for (int i = 0; i < ranges; i++)
+        for (size_t key = range[i][0]; key < range[i][1]; key += KEYS) {
+          const size_t n = range[i][1] - key < KEYS ? range[i][1] - key : KEYS;
+          const float *k = g->k + key * s->ldk + kv, *v = g->v + key * s->ldv + kv;
+          ax_gemm_serial (false, true, rows, n, s->hd, 1, q, s->ldq, k, s->ldk, 0, scores, n);
+          ax_gemm_serial (false, true, rows, n, s->hd, 1, dout, s->ldo, v, s->ldv, 0, ds, n);
+          g->t->span_gradient (rows, n, key, s->scale, g->spans + first, g->lse_in + head * s->tq + first, dot, scores, ds);
+          ax_gemm_serial (true, false, n, s->hd, rows, 1, scores, n, dout, s->ldo, 1, dv + (key - low) * s->hd, s->hd);
+          ax_gemm_serial (true, false, n, s->hd, rows, 1, ds, n, q, s->ldq, 1, dk + (key - low) * s->hd, s->hd);
+          ax_gemm_serial (false, false, rows, s->hd, n, 1, ds, n, k, s->ldk, 1, g->dq + first * s->ldq + head * s->hd, s->ldq);
+        }
+    }
+  }
+}
+
+/* Adds the partial sums of the keys [begin, end), all pieces in their order. */
+static void
+backward_sum_piece (void *ctx, size_t begin, size_t end)
+{
+  const Args *g = ctx;
+  const AxSpanShape *s = g->s;
+  for (size_t piece = 0; piece < s->heads * g->shares; piece++) {
+    const size_t share = piece % g->shares, low = g->low[share], kv = piece / g->shares / (s->heads / s->kv_heads) * s->hd;
+    const float *dk = g->partial + piece * 2 * g->most * s->hd, *dv = dk + g->most * s->hd;
+    for (size_t key = begin > low ? begin : low; key < end && key < g->high[share]; key++) {
+      g->t->axpy (s->hd, 1, dk + (key - low) * s->hd, g->dk + key * s->ldk + kv);
+      g->t->axpy (s->hd, 1, dv + (key - low) * s->hd, g->dv + key * s->ldv + kv);
+    }
+  }
+}
+
+void
+ax_span_attention_backward (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, const float *out,
+                            const float *lse, const float *dout, float *dq, float *dk, float *dv)
+{
+  size_t low[PIECES], high[PIECES];
+  Args g = { .t = ax_table (), .s = s, .spans = spans, .q = q, .k = k, .v = v, .out_in = out, .lse_in = lse, .dout = dout, .dq = dq, .dk = dk, .dv = dv,
+             .low = low, .high = high };
+  const size_t blocks = (s->tq + QUERIES - 1) / QUERIES, want = (PIECES + s->heads - 1) / s->heads;
+  if (blocks == 0)
+    return;
+  g.queries = (blocks + want - 1) / want * QUERIES;
+  g.shares = (s->tq + g.queries - 1) / g.queries;
+  for (size_t i = 0; i < g.shares; i++) {
+    size_t range[2][2];
+    const size_t first = i * g.queries, n = s->tq - first < g.queries ? s->tq - first : g.queries;
+    const int ranges = key_ranges (spans + first, n, range);
+    low[i] = ranges ? range[0][0] : 0;
+    high[i] = ranges ? range[ranges - 1][1] : 0;
+    if (ranges == 2 && range[0][1] > high[i])
+      high[i] = range[0][1];
+    g.most = high[i] - low[i] > g.most ? high[i] - low[i] : g.most;
+  }
+  g.partial = ax_scratch (AX_SCRATCH_PARTIAL, (s->heads * g.shares * 2 * g.most * s->hd + 1) * sizeof (float));
+  ax_parallel_for (s->heads * g.shares, 1, backward_piece, &g);
+  ax_parallel_for (s->tk, 64, backward_sum_piece, &g);
+}
