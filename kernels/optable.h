@@ -50,7 +50,7 @@ typedef struct {
   double (*flops) (const int *d);                  /* NULL: bound by memory, judged by bytes */
 } AxOp;
 
-extern const AxOp ax_ops_matrix[], ax_ops_rows[], ax_ops_elements[]; /* each ends with a NULL name */
+extern const AxOp ax_ops_matrix[], ax_ops_rows[], ax_ops_elements[], ax_ops_lm[], ax_ops_spans[], ax_ops_qmatrix[]; /* each ends with a NULL name */
 
 /* The i-th operation over all tables, or NULL past the last. */
 const AxOp *ax_op_at (int i);
