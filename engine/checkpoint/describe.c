@@ -28,7 +28,7 @@ describe_weights(const AxWeights *weights, JsonObject *into)
     json_object_set_array_member(tensor, "shape", shape);
     json_array_add_object_element(tensors, tensor);
     /* Views may repeat elements: the totals saturate instead of overflowing. */
-    const gint64 size = info->n_elements * (gint64) ax_dtype_size(info->dtype);
+    const gint64 size = (gint64) ax_dtype_bytes(info->dtype, info->n_elements);
     parameters = parameters > G_MAXINT64 - info->n_elements ? G_MAXINT64 : parameters + info->n_elements;
     bytes = bytes > G_MAXINT64 - size ? G_MAXINT64 : bytes + size;
   }

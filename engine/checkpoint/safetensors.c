@@ -204,7 +204,7 @@ take_tensor(Cursor *c, AxTensorEntry *entry, const guint8 *data, gsize data_size
       g_autofree char *dtype = take_string(c);
       if (dtype == NULL)
         return FALSE;
-      if (!ax_dtype_from_name(dtype, &entry->info.dtype)) {
+      if (!ax_dtype_from_name(dtype, &entry->info.dtype) || ax_dtype_is_quantised(entry->info.dtype)) {
         g_set_error(c->error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_UNSUPPORTED,
                     "safetensors: tensor %s has the unknown type %.32s", entry->info.name, dtype);
         return FALSE;

@@ -24,6 +24,9 @@ gboolean ax_weights_add(AxWeights *self, const AxTensorEntry *entry);
 void ax_weights_set_metadata(AxWeights *self, const char *key, const char *value);
 const AxTensorEntry *ax_weights_entry(const AxWeights *self, guint i);
 
+/* The entry while its file is being read. */
+AxTensorEntry *ax_weights_mutable_entry(AxWeights *self, guint i);
+
 /* Product of a shape with overflow check; FALSE when a dimension is negative or the product exceeds gint64. */
 gboolean ax_shape_product(int ndim, const gint64 *shape, gint64 *product);
 

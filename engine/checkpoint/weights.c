@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engine/checkpoint/gguf.h"
+#include "engine/checkpoint/gguf_blocks.h"
 #include "engine/checkpoint/torch_file.h"
 #include "engine/checkpoint/weights-private.h"
 #include "kernels/kernels.h"
@@ -20,42 +22,10 @@ struct _AxWeights {
   GHashTable *metadata;
 };
 
-static const struct {
-  const char *name;
-  gsize size;
-} dtypes[AX_N_DTYPES] = {
-  [AX_DTYPE_F64] = { "F64", 8 },   [AX_DTYPE_F32] = { "F32", 4 }, [AX_DTYPE_F16] = { "F16", 2 }, [AX_DTYPE_BF16] = { "BF16", 2 },
-  [AX_DTYPE_I64] = { "I64", 8 },   [AX_DTYPE_I32] = { "I32", 4 }, [AX_DTYPE_I16] = { "I16", 2 }, [AX_DTYPE_I8] = { "I8", 1 },
-  [AX_DTYPE_U8] = { "U8", 1 },     [AX_DTYPE_BOOL] = { "BOOL", 1 },
-};
-
-gsize
-ax_dtype_size(AxDtype dtype)
-{
-  return dtypes[dtype].size;
-}
-
-const char *
-ax_dtype_name(AxDtype dtype)
-{
-  return dtypes[dtype].name;
-}
-
-gboolean
-ax_dtype_from_name(const char *name, AxDtype *dtype)
-{
-  for (guint i = 0; i < AX_N_DTYPES; i++)
-    if (strcmp(name, dtypes[i].name) == 0) {
-      *dtype = (AxDtype) i;
-      return TRUE;
-    }
-  return FALSE;
-}
-
 const char *
 ax_weights_format_name(AxWeightsFormat format)
 {
-  return format == AX_WEIGHTS_FORMAT_SAFETENSORS ? "safetensors" : "PyTorch zip";
+  return format == AX_WEIGHTS_FORMAT_SAFETENSORS ? "safetensors" : format == AX_WEIGHTS_FORMAT_GGUF ? "GGUF" : "PyTorch zip";
 }
 
 gboolean
@@ -121,10 +91,11 @@ ax_weights_open_bytes(GBytes *bytes, const char *name, GError **error)
     g_autoptr(AxTorchFile) file = ax_torch_file_open_bytes(bytes, name, &reason);
     if (file != NULL)
       self = ax_torch_file_collect(file, ax_torch_file_get_root(file), &reason);
+  } else if (size >= 4 && memcmp(p, "GGUF", 4) == 0) {
+    g_autoptr(AxGguf) file = ax_gguf_open_bytes(bytes, name, error);
+    return file != NULL ? ax_weights_ref(ax_gguf_get_tensors(file)) : NULL;
   } else if (size >= 9 && p[8] == '{') {
     self = ax_safetensors_read(bytes, name, &reason);
-  } else if (size >= 4 && memcmp(p, "GGUF", 4) == 0) {
-    kind = "a GGUF file; GGUF language models are not read as weight files yet";
   } else if (size >= 14 && p[0] == 0x80 && p[2] == 0x8a && p[3] == 0x0a
              && memcmp(p + 4, "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10) == 0) {
     kind = "an old PyTorch file (before 1.6, not a zip); load it with a current PyTorch and save it again with torch.save";
@@ -133,7 +104,7 @@ ax_weights_open_bytes(GBytes *bytes, const char *name, GError **error)
   } else if (size >= 8 && memcmp(p, "\x89HDF\r\n\x1a\n", 8) == 0) {
     kind = "an HDF5 file; convert it to safetensors";
   } else {
-    kind = "neither safetensors nor a PyTorch zip (.pt, .pth)";
+    kind = "neither safetensors nor GGUF nor a PyTorch zip (.pt, .pth)";
   }
   if (kind != NULL)
     g_set_error(&reason, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_UNSUPPORTED, "this is %s", kind);
@@ -210,6 +181,12 @@ ax_weights_entry(const AxWeights *self, guint i)
   return &g_array_index(self->entries, AxTensorEntry, i);
 }
 
+AxTensorEntry *
+ax_weights_mutable_entry(AxWeights *self, guint i)
+{
+  return &g_array_index(self->entries, AxTensorEntry, i);
+}
+
 AxWeightsFormat
 ax_weights_get_format(const AxWeights *self)
 {
@@ -282,6 +259,10 @@ convert_run(AxDtype dtype, const guint8 *src, gint64 n, float *dst)
     memcpy(dst, src, (gsize) n * 4);
     return;
   }
+  if (ax_dtype_is_quantised(dtype)) {
+    ax_gguf_dequantise(dtype, src, (gsize) (n / ax_dtype_block(dtype)), dst);
+    return;
+  }
   for (gint64 done = 0; done < n; done += CHUNK) {
     const gsize count = (gsize) MIN(n - done, CHUNK);
     const gsize size = ax_dtype_size(dtype);
@@ -324,30 +305,31 @@ convert_run(AxDtype dtype, const guint8 *src, gint64 n, float *dst)
       for (gsize i = 0; i < count; i++)
         out[i] = p[i] != 0;
       break;
-    case AX_DTYPE_F32:
+    default: /* done above */
       break;
     }
   }
 }
 
-/* Calls for each contiguous run of the tensor, in row-major order: float conversion where dst is, a copy where raw is. */
+/* Calls for each contiguous run of the tensor, in row-major order: float conversion where dst is, a copy where raw is. Quantised
+ * tensors are one run. */
 static void
 gather(const AxTensorEntry *entry, float *dst, guint8 *raw)
 {
-  const gsize size = ax_dtype_size(entry->info.dtype);
+  const AxDtype dtype = entry->info.dtype;
   gint64 index[AX_TENSOR_MAX_DIMS] = { 0 }, run;
   const int outer = contiguous_tail(entry, &run);
   gint64 at = entry->offset;
   if (entry->info.n_elements == 0)
     return;
   for (;;) {
-    const guint8 *src = entry->storage + (gsize) at * size;
+    const guint8 *src = entry->storage + ax_dtype_bytes(dtype, at);
     if (dst != NULL) {
-      convert_run(entry->info.dtype, src, run, dst);
+      convert_run(dtype, src, run, dst);
       dst += run;
     } else {
-      memcpy(raw, src, (gsize) run * size);
-      raw += (gsize) run * size;
+      memcpy(raw, src, ax_dtype_bytes(dtype, run));
+      raw += ax_dtype_bytes(dtype, run);
     }
     int d = outer - 1;
     for (; d >= 0; d--) {
@@ -396,6 +378,43 @@ ax_weights_read_f32(const AxWeights *self, guint i, float *dst, gsize n, GError 
 }
 
 gboolean
+ax_weights_read_rows_f32(const AxWeights *self, guint i, gint64 first, gint64 n_rows, float *dst, GError **error)
+{
+  const AxTensorEntry *entry = entry_for_reading(self, i, error);
+  if (entry == NULL)
+    return FALSE;
+  const int last = entry->info.ndim - 1;
+  const gint64 columns = last >= 0 ? entry->info.shape[last] : 1;
+  const gint64 rows = columns > 0 ? entry->info.n_elements / columns : 0;
+  if (first < 0 || n_rows < 0 || first > rows || n_rows > rows - first) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT,
+                "%s: tensor %s has %" G_GINT64_FORMAT " rows; %" G_GINT64_FORMAT " from row %" G_GINT64_FORMAT " were asked for", self->path,
+                entry->info.name, rows, n_rows, first);
+    return FALSE;
+  }
+  gint64 run;
+  if (contiguous_tail(entry, &run) == 0) {
+    /* The common case: all rows follow each other. */
+    if (n_rows > 0)
+      convert_run(entry->info.dtype, entry->storage + ax_dtype_bytes(entry->info.dtype, entry->offset + first * columns), n_rows * columns, dst);
+    return TRUE;
+  }
+  for (gint64 r = first; r < first + n_rows; r++, dst += columns) {
+    AxTensorEntry row = *entry;
+    gint64 rest = r;
+    for (int d = last - 1; d >= 0; d--) {
+      row.offset += rest % entry->info.shape[d] * entry->stride[d];
+      rest /= entry->info.shape[d];
+    }
+    row.info.ndim = 1;
+    row.info.shape[0] = row.info.n_elements = columns;
+    row.stride[0] = entry->stride[last];
+    gather(&row, dst, NULL);
+  }
+  return TRUE;
+}
+
+gboolean
 ax_weights_read_named_f32(const AxWeights *self, const char *name, int ndim, const gint64 *shape, float *dst, GError **error)
 {
   const int i = ax_weights_find(self, name);
@@ -420,13 +439,13 @@ ax_weights_read_raw(const AxWeights *self, guint i, GBytes **bytes, GError **err
   const AxTensorEntry *entry = entry_for_reading(self, i, error);
   if (entry == NULL)
     return FALSE;
-  const gsize size = (gsize) entry->info.n_elements * ax_dtype_size(entry->info.dtype);
+  const gsize size = ax_dtype_bytes(entry->info.dtype, entry->info.n_elements);
   gint64 run;
   if (size == 0) {
     *bytes = g_bytes_new_static("", 0);
   } else if (contiguous_tail(entry, &run) == 0) {
     const guint8 *base = g_bytes_get_data(self->bytes, NULL);
-    const guint8 *first = entry->storage + (gsize) entry->offset * ax_dtype_size(entry->info.dtype);
+    const guint8 *first = entry->storage + ax_dtype_bytes(entry->info.dtype, entry->offset);
     *bytes = g_bytes_new_from_bytes(self->bytes, (gsize) (first - base), size);
   } else {
     guint8 *raw = g_try_malloc(size);

@@ -1,5 +1,5 @@
 /* Weight files, read through one interface. What lives here: AxWeights, the list of named tensors of a file, whatever its format
- * (safetensors, PyTorch zip), and their conversion to float. Files are memory-mapped, recognised by content and treated as
+ * (safetensors, PyTorch zip, GGUF), and their conversion to float. Files are memory-mapped, recognised by content and treated as
  * hostile: every length is checked before it is used, no pickle is run, nothing is allocated beyond what the file can hold.
  * An AxWeights never changes after opening, apart from remembering which checksums were verified, which is atomic: any number
  * of threads may read it. May use GLib and kernels/; knows no model. */
@@ -24,13 +24,33 @@ typedef enum {
   AX_DTYPE_I8,
   AX_DTYPE_U8,
   AX_DTYPE_BOOL, /* one byte, 0 or 1 */
+  /* GGUF's quantised types: blocks of 32 or, with K, 256 elements along a row. */
+  AX_DTYPE_Q4_0,
+  AX_DTYPE_Q4_1,
+  AX_DTYPE_Q5_0,
+  AX_DTYPE_Q5_1,
+  AX_DTYPE_Q8_0,
+  AX_DTYPE_Q2_K,
+  AX_DTYPE_Q3_K,
+  AX_DTYPE_Q4_K,
+  AX_DTYPE_Q5_K,
+  AX_DTYPE_Q6_K,
 } AxDtype;
-#define AX_N_DTYPES (AX_DTYPE_BOOL + 1)
+#define AX_N_DTYPES (AX_DTYPE_Q6_K + 1)
 
-/* Bytes of one element. */
+/* Whether elements lie in blocks with scales of their own. */
+gboolean ax_dtype_is_quantised(AxDtype dtype);
+
+/* Bytes of one element; of a quantised type, of one block. */
 gsize ax_dtype_size(AxDtype dtype);
 
-/* The name used by safetensors: "F32", "BF16", ... */
+/* Elements of a block; 1 for types that are not quantised. */
+guint ax_dtype_block(AxDtype dtype);
+
+/* Bytes of n_elements, which have to be whole blocks. */
+gsize ax_dtype_bytes(AxDtype dtype, gint64 n_elements);
+
+/* The name used by safetensors and GGUF: "F32", "BF16", "Q4_K", ... */
 const char *ax_dtype_name(AxDtype dtype);
 
 /* TRUE and *dtype for a name of ax_dtype_name(); FALSE otherwise. */
@@ -47,6 +67,7 @@ typedef struct {
 typedef enum {
   AX_WEIGHTS_FORMAT_SAFETENSORS,
   AX_WEIGHTS_FORMAT_TORCH_ZIP,
+  AX_WEIGHTS_FORMAT_GGUF,
 } AxWeightsFormat;
 
 /* Reference-counted. */
@@ -70,7 +91,8 @@ const char *ax_weights_format_name(AxWeightsFormat format);
 /* The path it was opened from. */
 const char *ax_weights_get_path(const AxWeights *self);
 
-/* safetensors' __metadata__: the value of a key, or NULL. */
+/* safetensors' __metadata__, or GGUF's keys as text (arrays only as "[262144 strings]"; engine/checkpoint/gguf.h reads them): the
+ * value of a key, or NULL. */
 const char *ax_weights_get_metadata(const AxWeights *self, const char *key);
 
 /* All metadata, key -> value strings; never NULL. */
@@ -86,15 +108,21 @@ const AxTensorInfo *ax_weights_info(const AxWeights *self, guint i);
 int ax_weights_find(const AxWeights *self, const char *name);
 
 /* Writes tensor i to dst as float32, row-major; n must be its n_elements. f16 and bf16 widen exactly, f64 and integers round to
- * nearest, bool gives 0 or 1. Strides are honoured, checksums verified. FALSE with DAMAGED or ARGUMENT. */
+ * nearest, bool gives 0 or 1, quantised types their exact values. Strides are honoured, checksums verified. FALSE with DAMAGED or ARGUMENT. */
 gboolean ax_weights_read_f32(const AxWeights *self, guint i, float *dst, gsize n, GError **error);
+
+/* Writes rows [first, first + n_rows) of tensor i, seen as [n_elements / columns, columns] with columns its last dimension (a scalar
+ * is [1, 1]), to dst [n_rows, columns]: a tensor that is too large to be held as float can be read part by part. FALSE as
+ * ax_weights_read_f32(). */
+gboolean ax_weights_read_rows_f32(const AxWeights *self, guint i, gint64 first, gint64 n_rows, float *dst, GError **error);
 
 /* Reads the tensor of that name, which has to have exactly that shape (a test of both existence and shape). FALSE with MISSING or
  * MISMATCH (the message names the shapes), or as ax_weights_read_f32(). */
 gboolean ax_weights_read_named_f32(const AxWeights *self, const char *name, int ndim, const gint64 *shape, float *dst,
                                    GError **error);
 
-/* Sets *bytes to tensor i's elements in its own type, row-major, contiguous, little-endian. Refers to the mapped file without a
+/* Sets *bytes to tensor i's elements in its own type, row-major, contiguous, little-endian (of a quantised type: its
+ * blocks). Refers to the mapped file without a
  * copy where the tensor is contiguous there (the address may then have any alignment). FALSE as ax_weights_read_f32(). */
 gboolean ax_weights_read_raw(const AxWeights *self, guint i, GBytes **bytes, GError **error);
 

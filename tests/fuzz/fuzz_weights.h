@@ -23,7 +23,7 @@ fuzz_read_weights(const uint8_t *data, size_t size)
     g_assert(ax_weights_find(weights, info->name) == (int) i);
     if (!ax_weights_read_raw(weights, i, &raw, NULL))
       continue;
-    g_assert(g_bytes_get_size(raw) == (gsize) info->n_elements * ax_dtype_size(info->dtype));
+    g_assert(g_bytes_get_size(raw) == ax_dtype_bytes(info->dtype, info->n_elements));
     g_assert(ax_weights_read_f32(weights, i, values, (gsize) info->n_elements, NULL));
   }
 }

@@ -1,8 +1,9 @@
-/* Writes seeds for a fuzz target of the weight readers: seeds_weights safetensors|pt|model_json FOLDER. */
+/* Writes seeds for a fuzz target of the weight readers: seeds_weights safetensors|pt|gguf|model_json FOLDER. */
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/checkpoint/safetensors_writer.h"
+#include "tests/engine/checkpoint/gguf_maker.h"
 #include "tests/engine/checkpoint/reference.h"
 
 static void
@@ -57,6 +58,20 @@ seed_pt(const char *folder)
 }
 
 static void
+seed_gguf(const char *folder)
+{
+  g_autoptr(GBytes) bytes = make_gguf_of_everything();
+  gsize size;
+  const void *data = g_bytes_get_data(bytes, &size);
+  write_seed(folder, "everything", data, size);
+  GgufMaker *maker = gguf_maker_new();
+  gguf_maker_pair_u32(maker, "n", 7);
+  g_autoptr(GBytes) small = gguf_maker_finish(maker);
+  data = g_bytes_get_data(small, &size);
+  write_seed(folder, "small", data, size);
+}
+
+static void
 seed_model_json(const char *folder)
 {
   static const char text[] = "{\"format\":\"anatomix-model\",\"version\":1,\"name\":\"n\",\"config\":{\"depth\":18,\"a\":1.5e1,\"s\":\"\\u00e4\"},"
@@ -71,13 +86,15 @@ int
 main(int argc, char **argv)
 {
   if (argc != 3 || g_mkdir_with_parents(argv[2], 0755) != 0) {
-    fprintf(stderr, "usage: seeds_weights safetensors|pt|model_json FOLDER\n");
+    fprintf(stderr, "usage: seeds_weights safetensors|pt|gguf|model_json FOLDER\n");
     return 2;
   }
   if (strcmp(argv[1], "safetensors") == 0)
     seed_safetensors(argv[2]);
   else if (strcmp(argv[1], "pt") == 0)
     seed_pt(argv[2]);
+  else if (strcmp(argv[1], "gguf") == 0)
+    seed_gguf(argv[2]);
   else if (strcmp(argv[1], "model_json") == 0)
     seed_model_json(argv[2]);
   else

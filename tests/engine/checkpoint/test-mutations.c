@@ -8,87 +8,10 @@
  * A hostile or legacy file stays refused whatever is changed. */
 #include <string.h>
 
+#include "tests/engine/checkpoint/mutate.h"
 #include "tests/engine/checkpoint/reference.h"
 
 #define MUTATIONS 1000
-
-typedef enum { FLIP, TRUNCATE, LENGTH, SPLICE, N_KINDS } Kind;
-
-typedef struct {
-  guint8 *data;
-  gsize size;
-} Buffer;
-
-static const guint64 extremes[] = { 0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, G_MAXINT64, G_MAXUINT64 };
-
-static guint32
-pick(GRand *rand, gsize n)
-{
-  return n > 0 ? (guint32) (g_rand_double(rand) * (double) n) : 0;
-}
-
-/* A mutated copy, in memory of exactly its size so that a sanitizer sees one byte too far. Never equal to the original. */
-static Buffer
-mutate(GRand *rand, const guint8 *original, gsize size, Kind kind)
-{
-  for (;;) {
-    g_autoptr(GByteArray) bytes = g_byte_array_sized_new((guint) size + 64);
-    g_byte_array_append(bytes, original, (guint) size);
-    switch (kind) {
-    case FLIP: {
-      const guint32 at = pick(rand, size);
-      bytes->data[at] ^= (guint8) (1u << pick(rand, 8));
-      break;
-    }
-    case TRUNCATE:
-      g_byte_array_set_size(bytes, pick(rand, size));
-      break;
-    case LENGTH: {
-      /* Wherever a number stands it may be a length: small ones nearby are what the formats store. */
-      static const guint widths[] = { 1, 2, 4, 8 };
-      const guint width = widths[pick(rand, 4)];
-      if (size < width)
-        continue;
-      const gsize at = pick(rand, 2) ? pick(rand, size - width + 1) : pick(rand, MIN(size - width + 1, 256));
-      guint64 value = 0;
-      memcpy(&value, bytes->data + at, width);
-      switch (pick(rand, 4)) {
-      case 0:
-        value++;
-        break;
-      case 1:
-        value--;
-        break;
-      case 2:
-        value <<= 1;
-        break;
-      default:
-        value = extremes[pick(rand, G_N_ELEMENTS(extremes))];
-      }
-      memcpy(bytes->data + at, &value, width);
-      break;
-    }
-    default: {
-      const gsize from = pick(rand, size), to = pick(rand, size), length = 1 + pick(rand, MIN(size - from, 64));
-      g_autofree guint8 *piece = g_memdup2(original + from, length);
-      switch (pick(rand, 3)) {
-      case 0: /* over something else */
-        memcpy(bytes->data + to, piece, MIN(length, size - to));
-        break;
-      case 1: /* in between */
-        g_byte_array_append(bytes, piece, (guint) length);
-        memmove(bytes->data + to + length, bytes->data + to, size - to);
-        memcpy(bytes->data + to, piece, length);
-        break;
-      default: /* taken out */
-        g_byte_array_remove_range(bytes, (guint) from, (guint) MIN(length, size - from));
-      }
-    }
-    }
-    if (bytes->len != size || memcmp(bytes->data, original, size) != 0)
-      return (Buffer) { g_memdup2(bytes->data, bytes->len), bytes->len };
-  }
-}
 
 /* Everything that a reader can see of a file, or NULL with the reason why it is refused. */
 static GByteArray *
@@ -177,11 +100,12 @@ test_file(const void *user)
   memcpy(&header, original, 8);
 
   g_autoptr(GRand) rand = g_rand_new_with_seed(20251124);
-  guint refused[N_KINDS] = { 0 }, loaded[N_KINDS] = { 0 };
+  guint refused[N_MUTATIONS] = { 0 }, loaded[N_MUTATIONS] = { 0 };
   for (guint m = 0; m < MUTATIONS; m++) {
-    const Kind kind = (Kind) (m % N_KINDS);
-    const Buffer mutation = mutate(rand, original, size, kind);
-    g_autoptr(GBytes) bytes = g_bytes_new_take(mutation.data, mutation.size);
+    const Mutation kind = (Mutation) (m % N_MUTATIONS);
+    g_autoptr(GBytes) bytes = mutate(rand, original, size, kind);
+    gsize mutated_size;
+    const guint8 *mutated = g_bytes_get_data(bytes, &mutated_size);
     g_autoptr(GError) reason = NULL;
     g_autoptr(GByteArray) seen = read_all(bytes, &reason);
     if (seen == NULL) {
@@ -197,19 +121,19 @@ test_file(const void *user)
     if (zip) {
       if (seen->len != content->len || memcmp(seen->data, content->data, seen->len) != 0)
         g_error("%s, mutation %u: loads with other contents", name, m);
-      for (gsize i = 0; mutation.size == size && i < size; i++)
-        if (mutation.data[i] != original[i] && !uncovered[i])
+      for (gsize i = 0; mutated_size == size && i < size; i++)
+        if (mutated[i] != original[i] && !uncovered[i])
           g_error("%s, mutation %u: a change of byte %" G_GSIZE_FORMAT " went unnoticed", name, m, i);
-      if (mutation.size != size)
+      if (mutated_size != size)
         g_error("%s, mutation %u: another length went unnoticed", name, m);
     } else {
-      g_assert_cmpuint(mutation.size, ==, size);
-      g_assert_cmpmem(mutation.data, 8, &header, 8);
+      g_assert_cmpuint(mutated_size, ==, size);
+      g_assert_cmpmem(mutated, 8, &header, 8);
     }
   }
-  g_test_message("%s: refused %u flips, %u truncations, %u lengths, %u splices; harmless %u, %u, %u, %u", name, refused[FLIP],
-                 refused[TRUNCATE], refused[LENGTH], refused[SPLICE], loaded[FLIP], loaded[TRUNCATE], loaded[LENGTH], loaded[SPLICE]);
-  g_assert_cmpuint(loaded[TRUNCATE], ==, 0);
+  g_test_message("%s: refused %u flips, %u truncations, %u lengths, %u splices; harmless %u, %u, %u, %u", name, refused[MUTATION_FLIP],
+                 refused[MUTATION_TRUNCATE], refused[MUTATION_LENGTH], refused[MUTATION_SPLICE], loaded[MUTATION_FLIP], loaded[MUTATION_TRUNCATE], loaded[MUTATION_LENGTH], loaded[MUTATION_SPLICE]);
+  g_assert_cmpuint(loaded[MUTATION_TRUNCATE], ==, 0);
 }
 
 int
