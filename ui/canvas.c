@@ -13,7 +13,9 @@ struct _AxCanvas {
   AxViewport *viewport;
   AxImageLayer *image_layer;
   AxBoxLayer *box_layer;
+  AxLettersLayer *letters_layer;
   AxPyramid *pyramid;
+  GtkWidget *menu; /* a popover, or NULL */
   int hovered, selected;
   gboolean space_down;
   /* the drag under way */
@@ -140,6 +142,31 @@ static void on_motion(GtkEventControllerMotion *controller, double x, double y, 
 
 static void on_leave(GtkEventControllerMotion *controller, AxCanvas *self) { ax_canvas_set_hovered(self, -1); }
 
+/* ---- menu ---- */
+
+static void open_menu(AxCanvas *self, double x, double y) {
+  if (!self->menu)
+    return;
+  gtk_popover_set_pointing_to(GTK_POPOVER(self->menu), &(GdkRectangle){(int)x, (int)y, 1, 1});
+  gtk_popover_popup(GTK_POPOVER(self->menu));
+}
+
+static void on_right_click(GtkGestureClick *gesture, int n_press, double x, double y, AxCanvas *self) {
+  gtk_widget_grab_focus(GTK_WIDGET(self));
+  open_menu(self, x, y);
+}
+
+void ax_canvas_set_menu(AxCanvas *self, GMenuModel *model) {
+  g_return_if_fail(AX_IS_CANVAS(self));
+  g_clear_pointer(&self->menu, gtk_widget_unparent);
+  if (!model)
+    return;
+  self->menu = gtk_popover_menu_new_from_model(model);
+  gtk_popover_set_has_arrow(GTK_POPOVER(self->menu), FALSE);
+  gtk_widget_set_halign(self->menu, GTK_ALIGN_START);
+  gtk_widget_set_parent(self->menu, GTK_WIDGET(self));
+}
+
 static gboolean on_key_pressed(GtkEventControllerKey *controller, guint key, guint code, GdkModifierType state, AxCanvas *self) {
   const double step = 40;
   double x = ax_viewport_get_view_width(self->viewport) / 2, y = ax_viewport_get_view_height(self->viewport) / 2;
@@ -157,6 +184,14 @@ static gboolean on_key_pressed(GtkEventControllerKey *controller, guint key, gui
   case GDK_KEY_minus:
   case GDK_KEY_KP_Subtract:
     ax_viewport_zoom_at(self->viewport, x, y, pow(ZOOM_STEP, -2));
+    return TRUE;
+  case GDK_KEY_Menu:
+    open_menu(self, x, y);
+    return TRUE;
+  case GDK_KEY_F10:
+    if (!(state & GDK_SHIFT_MASK))
+      break;
+    open_menu(self, x, y);
     return TRUE;
   default:
     break;
@@ -183,7 +218,7 @@ static void on_focus_lost(GtkEventControllerFocus *controller, AxCanvas *self) {
 
 static void add_gestures(AxCanvas *self) {
   GtkWidget *widget = GTK_WIDGET(self);
-  GtkGesture *click = gtk_gesture_click_new();
+  GtkGesture *click = gtk_gesture_click_new(), *right = gtk_gesture_click_new();
   GtkEventController *scroll = gtk_event_controller_scroll_new(GTK_EVENT_CONTROLLER_SCROLL_VERTICAL);
   GtkEventController *motion = gtk_event_controller_motion_new();
   GtkEventController *keys = gtk_event_controller_key_new();
@@ -201,6 +236,9 @@ static void add_gestures(AxCanvas *self) {
   }
   g_signal_connect(click, "released", G_CALLBACK(on_released), self);
   gtk_widget_add_controller(widget, GTK_EVENT_CONTROLLER(click));
+  gtk_gesture_single_set_button(GTK_GESTURE_SINGLE(right), GDK_BUTTON_SECONDARY);
+  g_signal_connect(right, "pressed", G_CALLBACK(on_right_click), self);
+  gtk_widget_add_controller(widget, GTK_EVENT_CONTROLLER(right));
   g_signal_connect(scroll, "scroll", G_CALLBACK(on_scroll), self);
   gtk_widget_add_controller(widget, scroll);
   g_signal_connect(motion, "motion", G_CALLBACK(on_motion), self);
@@ -233,6 +271,7 @@ void ax_canvas_set_pyramid(AxCanvas *self, AxPyramid *pyramid) {
   ax_canvas_set_perception(self, NULL);
   g_clear_pointer(&self->pyramid, ax_pyramid_unref);
   ax_image_layer_set_pyramid(self->image_layer, pyramid);
+  ax_letters_layer_set_image(self->letters_layer, pyramid ? ax_pyramid_get_image(pyramid) : NULL);
   if (!pyramid)
     return;
   self->pyramid = ax_pyramid_ref(pyramid);
@@ -270,6 +309,7 @@ static void ax_canvas_snapshot(GtkWidget *widget, GtkSnapshot *snapshot) {
   gtk_snapshot_push_clip(snapshot, &all);
   ax_layer_snapshot(AX_LAYER(self->image_layer), widget, self->viewport, snapshot);
   ax_layer_snapshot(AX_LAYER(self->box_layer), widget, self->viewport, snapshot);
+  ax_layer_snapshot(AX_LAYER(self->letters_layer), widget, self->viewport, snapshot);
   gtk_snapshot_pop(snapshot);
 }
 
@@ -280,7 +320,11 @@ static void ax_canvas_measure(GtkWidget *widget, GtkOrientation orientation, int
 }
 
 static void ax_canvas_size_allocate(GtkWidget *widget, int width, int height, int baseline) {
-  ax_viewport_set_view_size(AX_CANVAS(widget)->viewport, width, height);
+  AxCanvas *self = AX_CANVAS(widget);
+
+  ax_viewport_set_view_size(self->viewport, width, height);
+  if (self->menu)
+    gtk_popover_present(GTK_POPOVER(self->menu));
 }
 
 static void ax_canvas_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
@@ -309,6 +353,8 @@ static void ax_canvas_dispose(GObject *object) {
   g_clear_pointer(&self->pyramid, ax_pyramid_unref);
   g_clear_object(&self->image_layer);
   g_clear_object(&self->box_layer);
+  g_clear_object(&self->letters_layer);
+  g_clear_pointer(&self->menu, gtk_widget_unparent);
   g_clear_object(&self->viewport);
   G_OBJECT_CLASS(ax_canvas_parent_class)->dispose(object);
 }
@@ -336,9 +382,11 @@ static void ax_canvas_init(AxCanvas *self) {
   self->viewport = ax_viewport_new();
   self->image_layer = ax_image_layer_new();
   self->box_layer = ax_box_layer_new();
+  self->letters_layer = ax_letters_layer_new();
   g_signal_connect_object(self->viewport, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->image_layer, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->box_layer, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(self->letters_layer, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
   gtk_widget_set_focusable(GTK_WIDGET(self), TRUE);
   gtk_widget_set_hexpand(GTK_WIDGET(self), TRUE);
   gtk_widget_set_vexpand(GTK_WIDGET(self), TRUE);

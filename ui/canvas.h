@@ -6,6 +6,7 @@
 
 #include "ui/box-layer.h"
 #include "ui/image-layer.h"
+#include "ui/letters-layer.h"
 
 G_BEGIN_DECLS
 
@@ -21,6 +22,8 @@ AxBoxLayer *ax_canvas_get_box_layer(AxCanvas *self);
 void ax_canvas_set_pyramid(AxCanvas *self, AxPyramid *pyramid);
 /* Boxes of `perception`; for one of mirrored pixels they are mirrored back onto the image. NULL for none. */
 void ax_canvas_set_perception(AxCanvas *self, AxPerception *perception);
+/* The menu of the right button and of the menu key; NULL for none. */
+void ax_canvas_set_menu(AxCanvas *self, GMenuModel *model);
 /* The grey window of the image's file. */
 void ax_canvas_reset_window(AxCanvas *self);
 

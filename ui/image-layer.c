@@ -2,69 +2,94 @@
 
 #include <math.h>
 
-/* What the kept texture was drawn for. */
+/* What the samples were taken for, and what of it the picture was drawn for. While only the grey window changes, the samples stay. */
 typedef struct {
-  double zoom, x, y, center, width, view_width, view_height;
+  double zoom, x, y, view_width, view_height;
   int rotation, scale;
-  gboolean mirrored, inverted;
-} Key;
+  gboolean mirrored;
+} Place;
+
+typedef struct {
+  double center, width;
+  gboolean inverted;
+} Grey;
 
 struct _AxImageLayer {
   AxLayer parent_instance;
   AxPyramid *pyramid;
-  GdkTexture *texture;
-  Key key;
+  cairo_surface_t *picture; /* of the view's size in device pixels */
+  Place place;
+  Grey grey;
+  AxSampled inside;
+  guint16 *samples; /* [height, width] of the view in device pixels */
   guint8 *lut; /* 65,536 levels: too large for a GObject struct */
 };
 
 G_DEFINE_FINAL_TYPE(AxImageLayer, ax_image_layer, AX_TYPE_LAYER)
 
-static Key make_key(AxViewport *v, int scale) {
-  Key key;
+/* Both are compared as bytes, padding too. */
+static Place make_place(AxViewport *v, int scale) {
+  Place place;
 
-  memset(&key, 0, sizeof key); /* padding too: keys are compared as bytes */
-  key.zoom = ax_viewport_get_zoom(v);
-  key.x = ax_viewport_get_center_x(v);
-  key.y = ax_viewport_get_center_y(v);
-  key.center = ax_viewport_get_window_center(v);
-  key.width = ax_viewport_get_window_width(v);
-  key.view_width = ax_viewport_get_view_width(v);
-  key.view_height = ax_viewport_get_view_height(v);
-  key.rotation = ax_viewport_get_rotation(v);
-  key.scale = scale;
-  key.mirrored = ax_viewport_get_mirrored(v);
-  key.inverted = ax_viewport_get_inverted(v);
-  return key;
+  memset(&place, 0, sizeof place);
+  place.zoom = ax_viewport_get_zoom(v);
+  place.x = ax_viewport_get_center_x(v);
+  place.y = ax_viewport_get_center_y(v);
+  place.view_width = ax_viewport_get_view_width(v);
+  place.view_height = ax_viewport_get_view_height(v);
+  place.rotation = ax_viewport_get_rotation(v);
+  place.scale = scale;
+  place.mirrored = ax_viewport_get_mirrored(v);
+  return place;
 }
 
-static GdkTexture *draw(AxImageLayer *self, AxViewport *viewport, int scale) {
-  int width = (int)ceil(ax_viewport_get_view_width(viewport) * scale);
-  int height = (int)ceil(ax_viewport_get_view_height(viewport) * scale);
-  gsize size = (gsize)width * height * sizeof(guint32);
-  guint32 *pixels = g_malloc(size);
-  g_autoptr(GBytes) bytes = NULL;
+static Grey make_grey(AxViewport *v) {
+  Grey grey;
 
+  memset(&grey, 0, sizeof grey);
+  grey.center = ax_viewport_get_window_center(v);
+  grey.width = ax_viewport_get_window_width(v);
+  grey.inverted = ax_viewport_get_inverted(v);
+  return grey;
+}
+
+static void draw(AxImageLayer *self, AxViewport *viewport, Place place, Grey grey) {
+  int width = (int)ceil(place.view_width * place.scale);
+  int height = (int)ceil(place.view_height * place.scale);
+
+  g_clear_pointer(&self->picture, cairo_surface_destroy);
+  self->picture = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, width, height);
+  if (!self->samples || memcmp(&place, &self->place, sizeof place) != 0) {
+    g_free(self->samples);
+    self->samples = g_new(guint16, (gsize)width * height);
+    self->inside = ax_pyramid_sample(self->pyramid, viewport, place.scale, self->samples, width, height);
+  }
   ax_viewport_fill_lut(viewport, ax_pyramid_get_image(self->pyramid), self->lut);
-  ax_pyramid_draw(self->pyramid, viewport, scale, self->lut, pixels, width, height, width);
-  bytes = g_bytes_new_take(pixels, size);
-  return gdk_memory_texture_new(width, height, GDK_MEMORY_DEFAULT, bytes, (gsize)width * sizeof(guint32));
+  ax_sampled_look_up(self->inside, self->samples, width, height, self->lut, (guint32 *)(void *)cairo_image_surface_get_data(self->picture),
+                     cairo_image_surface_get_stride(self->picture) / sizeof(guint32));
+  cairo_surface_mark_dirty(self->picture);
+  cairo_surface_set_device_scale(self->picture, place.scale, place.scale);
+  self->place = place;
+  self->grey = grey;
 }
 
 static void ax_image_layer_snapshot(AxLayer *layer, GtkWidget *widget, AxViewport *viewport, GtkSnapshot *snapshot) {
   AxImageLayer *self = AX_IMAGE_LAYER(layer);
   int scale = gtk_widget_get_scale_factor(widget);
-  Key key = make_key(viewport, scale);
+  Place place = make_place(viewport, scale);
+  Grey grey = make_grey(viewport);
+  cairo_t *cr;
 
-  if (!self->pyramid || key.view_width < 1 || key.view_height < 1)
+  if (!self->pyramid || place.view_width < 1 || place.view_height < 1)
     return;
-  if (!self->texture || memcmp(&key, &self->key, sizeof key) != 0) {
-    g_clear_object(&self->texture);
-    self->texture = draw(self, viewport, scale);
-    self->key = key;
-  }
-  gtk_snapshot_append_texture(snapshot, self->texture,
-                              &GRAPHENE_RECT_INIT(0, 0, gdk_texture_get_width(self->texture) / (float)scale,
-                                                  gdk_texture_get_height(self->texture) / (float)scale));
+  if (!self->picture || memcmp(&place, &self->place, sizeof place) != 0 || memcmp(&grey, &self->grey, sizeof grey) != 0)
+    draw(self, viewport, place, grey);
+  /* A cairo node and not a texture: the software renderer of GTK 4.8 takes every texture through floating point, a third of a frame. */
+  cr = gtk_snapshot_append_cairo(snapshot, &GRAPHENE_RECT_INIT(0, 0, ceilf(place.view_width), ceilf(place.view_height)));
+  cairo_set_source_surface(cr, self->picture, 0, 0);
+  cairo_pattern_set_filter(cairo_get_source(cr), CAIRO_FILTER_NEAREST);
+  cairo_paint(cr);
+  cairo_destroy(cr);
 }
 
 void ax_image_layer_set_pyramid(AxImageLayer *self, AxPyramid *pyramid) {
@@ -73,7 +98,8 @@ void ax_image_layer_set_pyramid(AxImageLayer *self, AxPyramid *pyramid) {
     return;
   g_clear_pointer(&self->pyramid, ax_pyramid_unref);
   self->pyramid = pyramid ? ax_pyramid_ref(pyramid) : NULL;
-  g_clear_object(&self->texture);
+  g_clear_pointer(&self->picture, cairo_surface_destroy);
+  g_clear_pointer(&self->samples, g_free);
   ax_layer_changed(AX_LAYER(self));
 }
 
@@ -81,7 +107,8 @@ static void ax_image_layer_finalize(GObject *object) {
   AxImageLayer *self = AX_IMAGE_LAYER(object);
 
   g_clear_pointer(&self->pyramid, ax_pyramid_unref);
-  g_clear_object(&self->texture);
+  g_clear_pointer(&self->picture, cairo_surface_destroy);
+  g_free(self->samples);
   g_free(self->lut);
   G_OBJECT_CLASS(ax_image_layer_parent_class)->finalize(object);
 }

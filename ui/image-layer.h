@@ -1,4 +1,4 @@
-/* The radiograph itself. What lives here: AxImageLayer, which turns what the viewport shows of a pyramid into one texture of the
+/* The radiograph itself. What lives here: AxImageLayer, which turns what the viewport shows of a pyramid into one picture of the
  * view's size and keeps it until the viewport changes. May use GTK, ui/layer.h and ui/pyramid.h. */
 #pragma once
 

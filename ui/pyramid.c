@@ -105,8 +105,7 @@ static void fill_tap(Tap *tap, double image_position, double image_size, int lev
   tap->b = (gsize)CLAMP(low + 1, 0, level_size - 1) * step;
 }
 
-void ax_pyramid_draw(AxPyramid *self, AxViewport *viewport, double device_scale, const guint8 *lut, guint32 *out, int width,
-                     int height, gsize stride) {
+AxSampled ax_pyramid_sample(AxPyramid *self, AxViewport *viewport, double device_scale, guint16 *out, int width, int height) {
   guint number = ax_pyramid_pick_level(self, ax_viewport_get_zoom(viewport) * device_scale);
   const Level *level = &self->levels[number];
   double scale = (double)(1u << number);
@@ -114,6 +113,7 @@ void ax_pyramid_draw(AxPyramid *self, AxViewport *viewport, double device_scale,
   gboolean lying = rotation == 90 || rotation == 270;
   g_autofree Tap *columns = g_new0(Tap, width);
   g_autofree Tap *rows = g_new0(Tap, height);
+  AxSampled inside = {0, 0, width, height};
 
   for (int i = 0; i < width; i++) {
     double x, y;
@@ -133,37 +133,55 @@ void ax_pyramid_draw(AxPyramid *self, AxViewport *viewport, double device_scale,
     else
       fill_tap(&rows[j], y, self->levels[0].height, level->height, level->width, scale);
   }
+  while (inside.x1 < inside.x2 && !columns[inside.x1].inside)
+    inside.x1++;
+  while (inside.x2 > inside.x1 && !columns[inside.x2 - 1].inside)
+    inside.x2--;
+  while (inside.y1 < inside.y2 && !rows[inside.y1].inside)
+    inside.y1++;
+  while (inside.y2 > inside.y1 && !rows[inside.y2 - 1].inside)
+    inside.y2--;
 
-  int first = 0, last = width;
-  while (first < width && !columns[first].inside)
-    first++;
-  while (last > first && !columns[last - 1].inside)
-    last--;
-
-  for (int j = 0; j < height; j++) {
-    guint32 *line = out + (gsize)j * stride;
+  for (int j = inside.y1; j < inside.y2; j++) {
+    guint16 *line = out + (gsize)j * width;
     const Tap *row = &rows[j];
-    const guint16 *upper, *lower;
+    const guint16 *upper = level->pixels + row->a, *lower = level->pixels + row->b;
 
-    if (!row->inside) {
-      memset(line, 0, sizeof *line * width);
-      continue;
-    }
-    memset(line, 0, sizeof *line * first);
-    memset(line + last, 0, sizeof *line * (width - last));
-    upper = level->pixels + row->a;
-    lower = level->pixels + row->b;
-    for (int i = first; i < last; i++) {
+    for (int i = inside.x1; i < inside.x2; i++) {
       const Tap *column = &columns[i];
       guint32 wa = 256 - column->weight, wb = column->weight;
       /* 16 bits by 8 by 8 bits of weight: at most 65535 * 65536 + 32768, which 32 bits hold. */
       guint32 top = upper[column->a] * wa + upper[column->b] * wb;
       guint32 bottom = lower[column->a] * wa + lower[column->b] * wb;
-      guint32 value = (top * (256 - row->weight) + bottom * row->weight + 32768) >> 16;
 
-      line[i] = 0xff000000u | lut[value] * 0x010101u;
+      line[i] = (guint16)((top * (256 - row->weight) + bottom * row->weight + 32768) >> 16);
     }
   }
+  return inside;
+}
+
+void ax_sampled_look_up(AxSampled inside, const guint16 *samples, int width, int height, const guint8 *lut, guint32 *out, gsize stride) {
+  for (int j = 0; j < height; j++) {
+    const guint16 *from = samples + (gsize)j * width;
+    guint32 *line = out + (gsize)j * stride;
+
+    if (j < inside.y1 || j >= inside.y2) {
+      memset(line, 0, sizeof *line * width);
+      continue;
+    }
+    memset(line, 0, sizeof *line * inside.x1);
+    memset(line + inside.x2, 0, sizeof *line * (width - inside.x2));
+    for (int i = inside.x1; i < inside.x2; i++)
+      line[i] = 0xff000000u | lut[from[i]] * 0x010101u;
+  }
+}
+
+void ax_pyramid_draw(AxPyramid *self, AxViewport *viewport, double device_scale, const guint8 *lut, guint32 *out, int width,
+                     int height, gsize stride) {
+  g_autofree guint16 *samples = g_new(guint16, (gsize)width * height);
+  AxSampled inside = ax_pyramid_sample(self, viewport, device_scale, samples, width, height);
+
+  ax_sampled_look_up(inside, samples, width, height, lut, out, stride);
 }
 
 void ax_viewport_fill_lut(AxViewport *viewport, AxImage *image, guint8 *lut) {

@@ -24,7 +24,19 @@ const guint16 *ax_pyramid_get_level(AxPyramid *self, guint level, int *width, in
 /* The level whose pixels are nearest to device pixels in size at `zoom` device pixels per image pixel. */
 guint ax_pyramid_pick_level(AxPyramid *self, double zoom);
 
-/* Draws [height, width] pixels of 32 bits, 0xAARRGGBB in the machine's order, as Cairo and GDK_MEMORY_DEFAULT have them.
+/* The part of a sampled view that lies inside the image, in its pixels; nothing else of it is written. */
+typedef struct {
+  int x1, y1, x2, y2;
+} AxSampled;
+
+/* Samples what the viewport shows into out[height, width], 16 bit as in the image; bilinear between the pixels of the chosen level.
+ * `device_scale` is device pixels per view pixel. The grey window has no part in it. */
+AxSampled ax_pyramid_sample(AxPyramid *self, AxViewport *viewport, double device_scale, guint16 *out, int width, int height);
+
+/* Sampled values through a look-up table of 65,536 levels, into pixels as ax_pyramid_draw() makes them. */
+void ax_sampled_look_up(AxSampled inside, const guint16 *samples, int width, int height, const guint8 *lut, guint32 *out, gsize stride);
+
+/* Both at once: draws [height, width] pixels of 32 bits, 0xAARRGGBB in the machine's order, as Cairo and GDK_MEMORY_DEFAULT have them.
  * `device_scale` is device pixels per view pixel; `stride` is in pixels; `lut` has 65,536 levels. Pixels of the view outside the
  * image become 0 (transparent). Bilinear between the pixels of the chosen level. */
 void ax_pyramid_draw(AxPyramid *self, AxViewport *viewport, double device_scale, const guint8 *lut, guint32 *out, int width,

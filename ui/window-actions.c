@@ -13,20 +13,11 @@ static const char *const group_actions[AX_N_GROUPS] = {
 
 /* Keys go through a controller of the window in the bubble phase, not through application accelerators, which would take single
  * letters away from the search entry. */
-static const struct {
-  const char *trigger, *action;
-} keys[] = {
+static const AxKey keys[] = {
   {"<Control>o", "win.open"},
   {"<Control>v", "win.paste"},
   {"Left", "win.previous"},
   {"Right", "win.next"},
-  {"0", "win.fit"},
-  {"KP_0", "win.fit"},
-  {"1", "win.one-to-one"},
-  {"KP_1", "win.one-to-one"},
-  {"i", "win.invert"},
-  {"r", "win.rotate"},
-  {"w", "win.reset-window"},
   {"b", "win.boxes"},
   {"m", "win.mirror"},
   {"F5", "win.perceive"},
@@ -38,34 +29,10 @@ static const struct {
   {"<Control>q", "win.quit"},
 };
 
-static AxViewport *active_viewport(AxMainWindow *self) { return ax_canvas_get_viewport(ax_main_window_get_active_canvas(self)); }
-
 static void on_open(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_show_open_dialog(self); }
 static void on_paste(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_paste(self); }
 static void on_previous(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_go(self, -1); }
 static void on_next(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_go(self, 1); }
-static void on_fit(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_viewport_fit(active_viewport(self)); }
-
-static void on_one_to_one(GSimpleAction *action, GVariant *parameter, gpointer self) {
-  ax_viewport_one_to_one(active_viewport(self), gtk_widget_get_scale_factor(self));
-}
-
-static void on_invert(GSimpleAction *action, GVariant *parameter, gpointer self) {
-  AxViewport *viewport = active_viewport(self);
-
-  ax_viewport_set_inverted(viewport, !ax_viewport_get_inverted(viewport));
-}
-
-static void on_rotate(GSimpleAction *action, GVariant *parameter, gpointer self) {
-  AxViewport *viewport = active_viewport(self);
-
-  ax_viewport_set_rotation(viewport, ax_viewport_get_rotation(viewport) + 90);
-}
-
-static void on_reset_window(GSimpleAction *action, GVariant *parameter, gpointer self) {
-  ax_canvas_reset_window(ax_main_window_get_active_canvas(self));
-}
-
 static void on_perceive(GSimpleAction *action, GVariant *parameter, gpointer data) {
   AxMainWindow *self = data;
 
@@ -156,28 +123,35 @@ static void change_mirror(GSimpleAction *action, GVariant *value, gpointer data)
   gtk_widget_grab_focus(GTK_WIDGET(ax_main_window_get_active_canvas(self)));
 }
 
-static void enable(AxMainWindow *self, const char *name, gboolean enabled) {
+void ax_main_window_enable(AxMainWindow *self, const char *name, gboolean enabled) {
   g_simple_action_set_enabled(G_SIMPLE_ACTION(g_action_map_lookup_action(G_ACTION_MAP(self), name)), enabled);
 }
 
 void ax_main_window_update_actions(AxMainWindow *self) {
-  static const char *const of_image[] = {"fit", "one-to-one", "invert", "rotate", "reset-window", "boxes", "mirror", "search"};
+  static const char *const of_image[] = {"boxes", "mirror", "search"};
   gboolean image = ax_document_get_image(self->document) != NULL, file = ax_document_get_path(self->document) != NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS(of_image); i++)
-    enable(self, of_image[i], image);
-  enable(self, "previous", file);
-  enable(self, "next", file);
-  enable(self, "perceive", image && !ax_document_get_busy(self->document));
+    ax_main_window_enable(self, of_image[i], image);
+  ax_main_window_enable(self, "previous", file);
+  ax_main_window_enable(self, "next", file);
+  ax_main_window_enable(self, "perceive", image && !ax_document_get_busy(self->document));
+  ax_main_window_update_view_actions(self);
 }
 
-static void add_keys(AxMainWindow *self) {
+void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
   GtkEventController *controller = gtk_shortcut_controller_new();
 
-  for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
-    gtk_shortcut_controller_add_shortcut(
-      GTK_SHORTCUT_CONTROLLER(controller),
-      gtk_shortcut_new(gtk_shortcut_trigger_parse_string(keys[i].trigger), gtk_named_action_new(keys[i].action)));
+  for (guint i = 0; i < n; i++) {
+    g_autofree char *name = NULL;
+    g_autoptr(GVariant) target = NULL;
+    GtkShortcut *shortcut;
+
+    g_assert(g_action_parse_detailed_name(list[i].action, &name, &target, NULL));
+    shortcut = gtk_shortcut_new(gtk_shortcut_trigger_parse_string(list[i].trigger), gtk_named_action_new(name));
+    gtk_shortcut_set_arguments(shortcut, target);
+    gtk_shortcut_controller_add_shortcut(GTK_SHORTCUT_CONTROLLER(controller), shortcut);
+  }
   gtk_widget_add_controller(GTK_WIDGET(self), controller);
 }
 
@@ -187,11 +161,6 @@ void ax_main_window_add_actions(AxMainWindow *self) {
     {"paste", on_paste},
     {"previous", on_previous},
     {"next", on_next},
-    {"fit", on_fit},
-    {"one-to-one", on_one_to_one},
-    {"invert", on_invert},
-    {"rotate", on_rotate},
-    {"reset-window", on_reset_window},
     {"perceive", on_perceive},
     {"search", on_search},
     {"cancel", on_cancel},
@@ -208,5 +177,7 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   };
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
-  add_keys(self);
+  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
+  ax_main_window_add_open_actions(self);
+  ax_main_window_add_view_actions(self);
 }

@@ -2,6 +2,7 @@
 #include "ui/window-private.h"
 
 #include "ui/folder.h"
+#include "ui/settings.h"
 #include <glib/gi18n-lib.h>
 
 static void open_file(AxMainWindow *self, GFile *file) {
@@ -142,4 +143,57 @@ void ax_main_window_add_drop_target(AxMainWindow *self) {
   g_signal_connect(target, "enter", G_CALLBACK(on_enter), self);
   g_signal_connect(target, "leave", G_CALLBACK(on_leave), self);
   gtk_widget_add_controller(GTK_WIDGET(self), GTK_EVENT_CONTROLLER(target));
+}
+
+/* ---- recent files ---- */
+
+static void fill_recent_menu(AxMainWindow *self) {
+  g_auto(GStrv) paths = ax_recent_list();
+
+  g_menu_remove_all(self->recent_menu);
+  for (guint i = 0; paths[i]; i++) {
+    g_autofree char *name = g_filename_display_basename(paths[i]), *label = NULL;
+    g_autoptr(GMenuItem) item = NULL;
+    g_auto(GStrv) parts = g_strsplit(name, "_", -1);
+
+    label = g_strjoinv("__", parts); /* a single one would mark a letter to press */
+    item = g_menu_item_new(label, NULL);
+    g_menu_item_set_action_and_target_value(item, "win.open-recent", g_variant_new_bytestring(paths[i]));
+    g_menu_append_item(self->recent_menu, item);
+  }
+  if (paths[0]) {
+    g_autoptr(GMenu) section = g_menu_new();
+
+    g_menu_append(section, _("_Forget recent files"), "win.clear-recent");
+    g_menu_append_section(self->recent_menu, NULL, G_MENU_MODEL(section));
+  } else {
+    g_menu_append(self->recent_menu, _("None yet"), "win.none");
+  }
+}
+
+static void on_open_recent(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  ax_main_window_open(self, g_variant_get_bytestring(parameter));
+}
+
+static void on_clear_recent(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  ax_recent_clear();
+  fill_recent_menu(self);
+}
+
+void ax_main_window_remember(AxMainWindow *self) {
+  const char *path = ax_document_get_path(self->document);
+
+  if (path && ax_settings_get_boolean("keep-recent", TRUE))
+    ax_recent_add(path);
+  fill_recent_menu(self);
+}
+
+void ax_main_window_add_open_actions(AxMainWindow *self) {
+  static const GActionEntry entries[] = {
+    {"open-recent", on_open_recent, "ay"},
+    {"clear-recent", on_clear_recent},
+  };
+
+  g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
+  fill_recent_menu(self);
 }

@@ -1,4 +1,4 @@
-/* The inside of AxMainWindow, shared by window.c, window-actions.c and window-open.c only. */
+/* The inside of AxMainWindow, shared by the files window*.c only. */
 #pragma once
 
 #include "ui/anatomy-list.h"
@@ -15,6 +15,7 @@ struct _AxMainWindow {
   AxDocument *document;
   GtkFileChooserNative *chooser; /* while the dialog is open */
   gboolean mirror;               /* the mirror test is on */
+  GArray *presets;               /* AxPreset of the image, made when first asked for */
   /* of the template */
   AdwToastOverlay *toasts;
   AdwWindowTitle *title;
@@ -29,7 +30,13 @@ struct _AxMainWindow {
   GtkLabel *stage, *image_status, *view_status, *model_status;
   GtkProgressBar *progress;
   GtkWidget *caution;
+  GMenu *canvas_menu, *recent_menu, *presets_menu;
 };
+
+/* A key and its action, as gtk_shortcut_trigger_parse_string() and g_action_parse_detailed_name() read them. */
+typedef struct {
+  const char *trigger, *action;
+} AxKey;
 
 /* window.c */
 void ax_main_window_update(AxMainWindow *self); /* page, progress, status, sensitivity of actions, from the document's state */
@@ -39,11 +46,20 @@ AxCanvas *ax_main_window_get_active_canvas(AxMainWindow *self);
 /* window-actions.c */
 void ax_main_window_add_actions(AxMainWindow *self);
 void ax_main_window_update_actions(AxMainWindow *self);
+void ax_main_window_add_keys(AxMainWindow *self, const AxKey *keys, guint n_keys);
+void ax_main_window_enable(AxMainWindow *self, const char *action, gboolean enabled);
+
+/* window-view.c */
+void ax_main_window_add_view_actions(AxMainWindow *self);
+void ax_main_window_update_view_actions(AxMainWindow *self);
+void ax_main_window_forget_presets(AxMainWindow *self); /* the image or what is known of it has changed */
 
 /* window-open.c */
 void ax_main_window_show_open_dialog(AxMainWindow *self);
 void ax_main_window_paste(AxMainWindow *self);
 void ax_main_window_go(AxMainWindow *self, int step);
 void ax_main_window_add_drop_target(AxMainWindow *self);
+void ax_main_window_add_open_actions(AxMainWindow *self);
+void ax_main_window_remember(AxMainWindow *self); /* puts the open file first in the list of recent ones */
 
 G_END_DECLS

@@ -105,6 +105,8 @@ static void on_loaded(AxMainWindow *self) {
   ax_canvas_set_pyramid(self->canvas, pyramid);
   ax_mirror_view_set_perceptions(self->mirror_view, NULL, NULL);
   ax_mirror_view_set_pyramid(self->mirror_view, pyramid);
+  ax_main_window_forget_presets(self);
+  ax_main_window_remember(self);
   gtk_stack_set_visible_child_name(self->content, self->mirror ? "mirror" : "view");
   gtk_widget_grab_focus(GTK_WIDGET(ax_main_window_get_active_canvas(self)));
 }
@@ -116,6 +118,7 @@ static void on_perceived(AxMainWindow *self, gboolean mirrored) {
     ax_canvas_set_perception(self->canvas, plain);
     ax_anatomy_list_set_perception(self->anatomy_list, plain);
     ax_findings_bars_set_perception(self->findings, plain);
+    ax_main_window_forget_presets(self);
   }
   ax_mirror_view_set_perceptions(self->mirror_view, plain, ax_document_get_perception(self->document, TRUE));
   if (self->mirror)
@@ -162,6 +165,7 @@ static void ax_main_window_dispose(GObject *object) {
   if (self->chooser)
     gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
   g_clear_object(&self->chooser);
+  g_clear_pointer(&self->presets, g_array_unref);
   g_clear_object(&self->document);
   g_clear_object(&self->session);
   G_OBJECT_CLASS(ax_main_window_parent_class)->dispose(object);
@@ -192,6 +196,9 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, view_status);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, model_status);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, caution);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, canvas_menu);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, recent_menu);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, presets_menu);
 }
 
 static void add_samples(AxMainWindow *self) {
@@ -210,6 +217,7 @@ static void ax_main_window_init(AxMainWindow *self) {
   g_signal_connect_object(ax_canvas_get_viewport(ax_mirror_view_get_canvas(self->mirror_view, FALSE)), "changed",
                           G_CALLBACK(update_view_status), self, G_CONNECT_SWAPPED);
   add_samples(self);
+  ax_canvas_set_menu(self->canvas, G_MENU_MODEL(self->canvas_menu));
   ax_main_window_add_actions(self);
   ax_main_window_add_drop_target(self);
 }

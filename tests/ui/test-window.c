@@ -1,5 +1,7 @@
 /* The window under Xvfb, driven by real mouse and key events, on the session of fake-session.c. */
 #include "tests/ui/drive.h"
+#include "ui/presets.h"
+#include "ui/settings.h"
 #include "ui/window-private.h"
 
 #include "engine/image/png-write.h"
@@ -220,7 +222,7 @@ static void test_keys(void) {
 
   ax_test_xdotool("key i");
   g_assert_true(ax_viewport_get_inverted(viewport));
-  ax_test_xdotool("key 1");
+  ax_test_xdotool("key z");
   g_assert_cmpfloat(ax_viewport_get_zoom(viewport), ==, 1);
   ax_test_xdotool("key plus");
   g_assert_cmpfloat(ax_viewport_get_zoom(viewport), >, 1);
@@ -230,6 +232,17 @@ static void test_keys(void) {
   g_assert_true(ax_viewport_get_fitted(viewport));
   ax_test_xdotool("key r");
   g_assert_cmpint(ax_viewport_get_rotation(viewport), ==, 90);
+  ax_test_xdotool("key h");
+  g_assert_true(ax_viewport_get_mirrored(viewport));
+  ax_test_xdotool("key h r r r");
+  g_assert_false(ax_viewport_get_mirrored(viewport));
+  g_assert_cmpint(ax_viewport_get_rotation(viewport), ==, 0);
+  g_assert_cmpuint(window->presets->len, >=, 3);
+  ax_test_xdotool("key 3");
+  g_assert_cmpfloat(ax_viewport_get_window_center(viewport), ==, g_array_index(window->presets, AxPreset, 2).center);
+  g_assert_cmpfloat(ax_viewport_get_window_width(viewport), ==, g_array_index(window->presets, AxPreset, 2).width);
+  ax_test_xdotool("key 1");
+  g_assert_cmpfloat(ax_viewport_get_window_center(viewport), ==, g_array_index(window->presets, AxPreset, 0).center);
   ax_test_xdotool("key b");
   g_assert_false(ax_box_layer_get_visible(boxes));
   ax_test_xdotool("key b");
@@ -242,6 +255,35 @@ static void test_keys(void) {
   ax_test_xdotool("key Left");
   ax_test_run_for(300);
   g_assert_cmpstr(ax_document_get_name(window->document), ==, "first.png");
+  close_window(window);
+}
+
+static gboolean has_menu(gpointer canvas) {
+  for (GtkWidget *child = gtk_widget_get_first_child(canvas); child; child = gtk_widget_get_next_sibling(child))
+    if (GTK_IS_POPOVER(child) && gtk_widget_get_mapped(child))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean has_no_menu(gpointer canvas) { return !has_menu(canvas); }
+
+/* The right button opens the menu, whose entries are the window's actions; what was opened is among the recent files. */
+static void test_menus(void) {
+  AxMainWindow *window = open_first();
+  g_auto(GStrv) recent = ax_recent_list();
+
+  ax_test_point_at(GTK_WIDGET(window->canvas), 200, 200);
+  ax_test_xdotool("click 3");
+  ax_test_wait(has_menu, window->canvas);
+  ax_test_xdotool("key Escape");
+  ax_test_wait(has_no_menu, window->canvas);
+  g_assert_cmpstr(recent[0], ==, first);
+  g_assert_cmpint(g_menu_model_get_n_items(G_MENU_MODEL(window->recent_menu)), >=, 2);
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.open-recent", "^ay", second);
+  ax_test_wait(is_second, window);
+  ax_test_wait(is_answered, window);
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.clear-recent", NULL);
+  g_assert_cmpint(g_menu_model_get_n_items(G_MENU_MODEL(window->recent_menu)), ==, 1);
   close_window(window);
 }
 
@@ -342,6 +384,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/window/zoom-and-pan", test_zoom_and_pan);
   g_test_add_func("/ui/window/grey-window", test_grey_window);
   g_test_add_func("/ui/window/keys", test_keys);
+  g_test_add_func("/ui/window/menus", test_menus);
   g_test_add_func("/ui/window/mirror", test_mirror);
   g_test_add_func("/ui/window/errors", test_errors);
   g_test_add_func("/ui/window/cancel-and-close", test_cancel_and_close);

@@ -1,0 +1,99 @@
+/* The actions of AxMainWindow on how the picture is shown: zoom, greys, turning. */
+#include "ui/window-private.h"
+
+#include "ui/presets.h"
+#include <glib/gi18n-lib.h>
+
+static const AxKey keys[] = {
+  {"0", "win.fit"},        {"KP_0", "win.fit"},     {"f", "win.fit"},       {"z", "win.one-to-one"}, {"i", "win.invert"},
+  {"r", "win.rotate"},     {"h", "win.flip"},       {"w", "win.reset-window"},
+  {"1", "win.preset(0)"},  {"KP_1", "win.preset(0)"}, {"2", "win.preset(1)"}, {"KP_2", "win.preset(1)"},
+  {"3", "win.preset(2)"},  {"KP_3", "win.preset(2)"}, {"4", "win.preset(3)"}, {"KP_4", "win.preset(3)"},
+  {"5", "win.preset(4)"},  {"KP_5", "win.preset(4)"}, {"6", "win.preset(5)"}, {"KP_6", "win.preset(5)"},
+  {"7", "win.preset(6)"},  {"KP_7", "win.preset(6)"}, {"8", "win.preset(7)"}, {"KP_8", "win.preset(7)"},
+  {"9", "win.preset(8)"},  {"KP_9", "win.preset(8)"},
+};
+
+static AxViewport *active_viewport(AxMainWindow *self) { return ax_canvas_get_viewport(ax_main_window_get_active_canvas(self)); }
+
+static void on_fit(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_viewport_fit(active_viewport(self)); }
+
+static void on_one_to_one(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  ax_viewport_one_to_one(active_viewport(self), gtk_widget_get_scale_factor(self));
+}
+
+static void on_invert(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  AxViewport *viewport = active_viewport(self);
+
+  ax_viewport_set_inverted(viewport, !ax_viewport_get_inverted(viewport));
+}
+
+static void on_rotate(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  AxViewport *viewport = active_viewport(self);
+
+  ax_viewport_set_rotation(viewport, ax_viewport_get_rotation(viewport) + 90);
+}
+
+static void on_flip(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  AxViewport *viewport = active_viewport(self);
+
+  ax_viewport_set_mirrored(viewport, !ax_viewport_get_mirrored(viewport));
+}
+
+static void on_reset_window(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  ax_canvas_reset_window(ax_main_window_get_active_canvas(self));
+}
+
+/* ---- presets ---- */
+
+static void fill_presets_menu(AxMainWindow *self) {
+  g_menu_remove_all(self->presets_menu);
+  for (guint i = 0; self->presets && i < self->presets->len; i++) {
+    const AxPreset *preset = &g_array_index(self->presets, AxPreset, i);
+    g_autofree char *label = g_strdup_printf("_%u  %s", i + 1, preset->name);
+    g_autofree char *action = g_strdup_printf("win.preset(%u)", i);
+
+    g_menu_append(self->presets_menu, label, action);
+  }
+}
+
+void ax_main_window_forget_presets(AxMainWindow *self) {
+  AxImage *image = ax_document_get_image(self->document);
+
+  g_clear_pointer(&self->presets, g_array_unref);
+  if (image)
+    self->presets = ax_presets_new(image, ax_document_get_perception(self->document, FALSE));
+  fill_presets_menu(self);
+}
+
+static void on_preset(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+  int number = g_variant_get_int32(parameter);
+  const AxPreset *preset;
+
+  if (!self->presets || number < 0 || number >= (int)self->presets->len)
+    return;
+  preset = &g_array_index(self->presets, AxPreset, number);
+  ax_viewport_set_window(active_viewport(self), preset->center, preset->width);
+}
+
+/* ---- ---- */
+
+void ax_main_window_update_view_actions(AxMainWindow *self) {
+  static const char *const of_image[] = {"fit", "one-to-one", "invert", "rotate", "reset-window", "preset"};
+  gboolean image = ax_document_get_image(self->document) != NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS(of_image); i++)
+    ax_main_window_enable(self, of_image[i], image);
+  ax_main_window_enable(self, "flip", image && !self->mirror); /* the mirror test has a mirrored picture already */
+}
+
+void ax_main_window_add_view_actions(AxMainWindow *self) {
+  static const GActionEntry entries[] = {
+    {"fit", on_fit},         {"one-to-one", on_one_to_one},     {"invert", on_invert}, {"rotate", on_rotate},
+    {"flip", on_flip},       {"reset-window", on_reset_window}, {"preset", on_preset, "i"},
+  };
+
+  g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
+  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
+}
