@@ -38,21 +38,19 @@ gboolean ax_gemma_config_check (const AxGemmaConfig *config, GError **error);
 
 /* ---- weights -------------------------------------------------------------------------------------------------------------- */
 
-/* Where weights come from. `read` writes rows [from, from + count) of the [rows, cols] matrix `name` (a vector is one row) as float32; a shape
- * that differs is an error. `shape` gives rows and cols and FALSE when there is no such tensor. `blocks` (may be NULL) gives the tensor's bytes in a
- * GGUF type, valid as long as the source, so that it can be served without a second rounding; NULL when it has none. */
+/* Where weights come from. `shape` gives rows and columns (a vector has one row) and FALSE when there is no such tensor; `read` writes rows [from, from +
+ * count) of a tensor that has exactly that shape as float32, row-major. */
 typedef struct {
   gpointer data;
-  gboolean      (*shape)  (gpointer data, const char *name, gint64 *rows, gint64 *cols);
-  gboolean      (*read)   (gpointer data, const char *name, gint64 from, gint64 count, gint64 rows, gint64 cols, float *dst, GError **error);
-  gconstpointer (*blocks) (gpointer data, const char *name, int *ggml_type);
+  gboolean (*shape) (gpointer data, const char *name, gint64 *rows, gint64 *cols);
+  gboolean (*read)  (gpointer data, const char *name, gint64 from, gint64 count, gint64 rows, gint64 cols, float *dst, GError **error);
 } AxGemmaSource;
 
 /* How the frozen matrices are kept. */
 typedef enum {
   AX_GEMMA_F32,                  /* exact: tests, parity */
   AX_GEMMA_BF16,                 /* training and high quality serving: half the memory, float32 sums */
-  AX_GEMMA_QUANTISED,            /* serving: the file's own blocks where it is a GGUF, 8 bits otherwise */
+  AX_GEMMA_QUANTISED,            /* serving: 8 bits in blocks of 32, exact for what the file holds in Q8_0, Q5_0 and Q4_0 */
 } AxGemmaStore;
 
 typedef struct {
@@ -63,7 +61,7 @@ typedef struct {
   double   lora_dropout;         /* on the input of A in training mode */
   int      added_first, added_count; /* ids of the added tokens; rows of their own, in place of the base's rows if it has them; count 0: none */
   gboolean added_tied;           /* no "added_head": the added embedding rows are the head's rows too */
-  gboolean vocabulary;           /* embed_tokens and lm_head as two whole trainable float32 parameters (the authors' way) */
+  gboolean vocabulary;           /* embed_tokens and lm_head as two whole trainable float32 parameters that hold the added rows too (the authors' way) */
   gboolean heads;                /* make P_im and P_A (always made where the source has them) */
   int      image_dim, object_dim, head_hidden; /* 256, 16, 512 where the source does not say */
 } AxGemmaOptions;
@@ -78,7 +76,7 @@ typedef struct {
 typedef struct _AxGemma AxGemma;
 
 /* NULL with AX_CHECKPOINT_ERROR when a tensor is missing or of another shape, or the configuration is impossible. The source is read now and not
- * kept, unless its blocks are served in place. `injection` may be NULL: nothing is injected. */
+ * kept. `injection` may be NULL: nothing is injected. */
 AxGemma       *ax_gemma_new        (const AxGemmaConfig *config, const AxGemmaOptions *options, const AxGemmaInjection *injection,
                                     const AxGemmaSource *source, GError **error);
 void           ax_gemma_free       (AxGemma *gemma);

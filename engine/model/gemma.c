@@ -1,0 +1,392 @@
+/* The language model's forward pass on packed sequences. See gemma.h; the order of the calls is that of spec 14. */
+#include "engine/model/gemma-private.h"
+#include "engine/checkpoint/error.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- shared with serving ---------------------------------------------------------------------------------------------------- */
+
+void
+ax_gemma_rope_table (const AxGemmaConfig *c, gboolean global, int n, const gint32 *positions, int from, float *cos_sin)
+{
+  const int half = c->head_dim / 2;
+  const float theta = (float) (global ? c->theta_global : c->theta_local);
+  for (int j = 0; j < half; j++)
+    {
+      /* Rounded where the reference rounds: power, inverse, scaling and angle in float32. */
+      const float power = powf (theta, (float) (2 * j) / (float) c->head_dim);
+      float frequency = 1.0f / power;
+      if (global)
+        frequency /= (float) c->rope_factor;
+      for (int i = 0; i < n; i++)
+        {
+          const float angle = (float) (positions != NULL ? positions[i] : from + i) * frequency;
+          float *row = cos_sin + (gsize) i * (gsize) c->head_dim;
+          row[j] = (float) cos ((double) angle);
+          row[j + half] = (float) sin ((double) angle);
+        }
+    }
+}
+
+AxLmHead
+ax_gemma_lm_head (const AxGemma *g)
+{
+  AxLmHead h = { g->head, g->learned_head != NULL ? &g->learned_head->t : NULL, g->added_head != NULL ? &g->added_head->t : NULL, g->options.added_first, 0, 0,
+                 g->vocabulary, g->config.width };
+  if (g->options.added_count > 0 && g->options.added_first > g->config.vocab)
+    {
+      h.missing_from = g->config.vocab;
+      h.missing_to = g->options.added_first;
+    }
+  return h;
+}
+
+gboolean
+ax_gemma_has_row (const AxGemma *g, gint32 id)
+{
+  return id >= 0 && id < g->vocabulary && (id < g->config.vocab || id >= g->options.added_first);
+}
+
+static gboolean
+is_added (const AxGemma *g, gint32 id)
+{
+  return g->added != NULL && id >= g->options.added_first && id < g->options.added_first + g->options.added_count;
+}
+
+void
+ax_gemma_embed_rows (const AxGemma *g, int n, const gint32 *ids, float *x, gint32 *scratch)
+{
+  const gsize width = (gsize) g->config.width;
+  if (g->embed != NULL)
+    ax_qmatrix_get_rows (g->embed, (gsize) n, ids, x);
+  for (int i = 0; i < n; i++)
+    if (g->learned_embed != NULL)
+      memcpy (x + (gsize) i * width, g->learned_embed->t.data + (gsize) ids[i] * width, width * sizeof (float));
+    else if (is_added (g, ids[i]))
+      memcpy (x + (gsize) i * width, g->added->t.data + (gsize) (ids[i] - g->options.added_first) * width, width * sizeof (float));
+  ax_scale ((gsize) n * width, (float) g->config.embed_scale, x);
+}
+
+/* ---- projection heads ------------------------------------------------------------------------------------------------------- */
+
+static AxTensor *
+project (AxTape *tape, AxGemmaHead *h, AxTensor *x)
+{
+  x = ax_linear (tape, x, &h->w0->t, &h->b0->t, AX_ACT_GELU_ERF);
+  x = ax_layernorm (tape, x, &h->gamma->t, &h->beta->t, 1e-5f);
+  return ax_linear (tape, x, &h->w3->t, &h->b3->t, AX_ACT_NONE);
+}
+
+AxTensor *
+ax_gemma_project_image (AxGemma *g, AxTape *tape, AxTensor *x)
+{
+  return project (tape, &g->p_im, x);
+}
+
+AxTensor *
+ax_gemma_project_objects (AxGemma *g, AxTape *tape, AxTensor *x)
+{
+  return project (tape, &g->p_a, x);
+}
+
+/* ---- the batch ------------------------------------------------------------------------------------------------------------ */
+
+/* What the forward pass needs to know of a row. All with the life of the tape's pass. */
+typedef struct {
+  gint32 *position;
+  AxSpan *spans[2];                      /* of sliding and of global layers */
+  int    *from_image, *from_object;      /* row of image_rows, object_rows that replaces it, or -1 */
+  int    *from_added, *from_learned;     /* row of the parameter behind it, or -1 */
+} Plan;
+
+static gboolean
+bad (GError **error, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *message = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error_literal (error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, message);
+  return FALSE;
+}
+
+static gboolean
+check_stretch (const AxGemmaBatch *b, int s, int next, GError **error)
+{
+  const AxGemmaStretch *t = &b->stretches[s];
+  if (t->first != next || t->count < 1 || t->count > b->n - next)
+    return bad (error, "stretch %d has rows %d to %d of %d, expected from %d on", s, t->first, t->first + t->count, b->n, next);
+  if (t->image < -1 || t->image >= MAX (b->n_images, 1))
+    return bad (error, "stretch %d means image %d of %d", s, t->image, b->n_images);
+  if (t->prefix_count == 0)
+    return TRUE;
+  for (int p = 0; p < s; p++)
+    if (b->stretches[p].first == t->prefix_first && b->stretches[p].prefix_count == 0 && t->prefix_count > 0 && t->prefix_count <= b->stretches[p].count)
+      return TRUE;
+  return bad (error, "stretch %d continues rows %d to %d, which are not the head of an earlier one", s, t->prefix_first, t->prefix_first + t->prefix_count);
+}
+
+/* Which keys row r of a stretch sees: a window reaches back over its own rows first, then over the end of the prefix. */
+static AxSpan
+span_of (const AxGemmaStretch *t, int r, int window)
+{
+  const int own = r - t->first + 1, behind = MAX (0, window - own);
+  AxSpan s = { t->prefix_first, t->prefix_first, t->first + MAX (0, own - window), r + 1 };
+  if (t->prefix_count > 0)
+    {
+      s.a0 = t->prefix_first + MAX (0, t->prefix_count - behind);
+      s.a1 = t->prefix_first + t->prefix_count;
+    }
+  else
+    s.a0 = s.a1 = s.b0;
+  return s;
+}
+
+/* Injection of spec 6.3, image by image: `<image>` in order, `<obj_i>` by its number. Unlike the reference's single masked scatter a missing tag moves nothing
+ * (spec 16.4). */
+static gboolean
+plan_row (const AxGemma *g, const AxGemmaBatch *b, Plan *p, int r, int image, int *used, GError **error)
+{
+  const AxGemmaInjection *in = &g->injection;
+  const gint32 id = b->ids[r];
+  const int tokens = b->image_rows != NULL ? (int) ax_tensor_rows (b->image_rows) / MAX (b->n_images, 1) : 0;
+  p->from_image[r] = p->from_object[r] = p->from_added[r] = p->from_learned[r] = -1;
+  if (!ax_gemma_has_row (g, id))
+    return bad (error, "token %d of the batch has the id %d, which the model has no row for", r, id);
+  if (g->injects && id == in->image)
+    {
+      if (image < 0 || used[image] >= tokens)
+        return bad (error, "more image tokens in the text than the %d that image %d has", tokens, image);
+      p->from_image[r] = image * tokens + used[image]++;
+    }
+  else if (g->injects && id >= in->object && id < in->object + in->n_objects)
+    {
+      if (image < 0 || b->object_rows == NULL || (gsize) ((image + 1) * in->n_objects) > ax_tensor_rows (b->object_rows))
+        return bad (error, "the text names object %d, but there is no image with objects", id - in->object);
+      p->from_object[r] = image * in->n_objects + id - in->object;
+    }
+  else if (is_added (g, id))
+    p->from_added[r] = id - g->options.added_first;
+  else if (g->learned_embed != NULL)
+    p->from_learned[r] = id;
+  return TRUE;
+}
+
+static gboolean
+make_plan (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, Plan *p, GError **error)
+{
+  const gsize n = (gsize) b->n;
+  g_autofree int *used = g_new0 (int, MAX (b->n_images, 1));
+  int next = 0;
+  p->position = ax_tape_scratch (tape, n * sizeof (gint32));
+  p->spans[0] = ax_tape_scratch (tape, n * sizeof (AxSpan));
+  p->spans[1] = ax_tape_scratch (tape, n * sizeof (AxSpan));
+  p->from_image = ax_tape_scratch (tape, 4 * n * sizeof (int));
+  p->from_object = p->from_image + n;
+  p->from_added = p->from_image + 2 * n;
+  p->from_learned = p->from_image + 3 * n;
+  for (int s = 0; s < b->n_stretches; s++)
+    {
+      const AxGemmaStretch *t = &b->stretches[s];
+      if (!check_stretch (b, s, next, error))
+        return FALSE;
+      for (int r = t->first; r < t->first + t->count; r++)
+        {
+          p->position[r] = t->prefix_count + r - t->first;
+          p->spans[0][r] = span_of (t, r, g->config.window);
+          p->spans[1][r] = span_of (t, r, G_MAXINT);
+          if (!plan_row (g, b, p, r, t->image, used, error))
+            return FALSE;
+        }
+      next += t->count;
+    }
+  if (next != b->n)
+    return bad (error, "the stretches cover %d of %d rows", next, b->n);
+  const int tokens = b->image_rows != NULL ? (int) ax_tensor_rows (b->image_rows) / MAX (b->n_images, 1) : 0;
+  for (int i = 0; i < b->n_images; i++)
+    if (used[i] != tokens)
+      return bad (error, "%d image tokens in the text, but image %d has %d", used[i], i, tokens);
+  return TRUE;
+}
+
+static AxTensor *
+embed (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, const Plan *p)
+{
+  const gsize width = (gsize) g->config.width;
+  const AxScatter sources[] = {
+    { b->image_rows, p->from_image, 1 },
+    { b->object_rows, p->from_object, 1 },
+    { g->added != NULL ? &g->added->t : NULL, p->from_added, (float) g->config.embed_scale },
+    { g->learned_embed != NULL ? &g->learned_embed->t : NULL, p->from_learned, (float) g->config.embed_scale },
+  };
+  gboolean learns = FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (sources); i++)
+    learns |= sources[i].src != NULL && sources[i].src->needs_grad;
+  AxTensor *x = ax_tensor_new (tape, learns, 2, (int[]){ b->n, g->config.width });
+  gint32 *scratch = ax_tape_scratch (tape, (gsize) b->n * sizeof (gint32));
+  ax_gemma_embed_rows (g, b->n, b->ids, x->data, scratch);
+  ax_tape_give (tape, scratch);
+  for (int r = 0; r < b->n; r++)
+    for (int i = 0; i < 2; i++)
+      if (sources[i].from[r] >= 0)
+        memcpy (x->data + (gsize) r * width, sources[i].src->data + (gsize) sources[i].from[r] * width, width * sizeof (float));
+  ax_scatter_grad (tape, x, (int) G_N_ELEMENTS (sources), sources);
+  return x;
+}
+
+/* ---- forward -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  const float  *cos_sin;
+  const AxSpan *spans;
+  int           n_out;                   /* of the last layer: only these rows go on; -1: all */
+  const int    *out_rows;
+} LayerInput;
+
+static AxTensor *
+layer_forward (const AxGemma *g, AxTape *tape, const AxGemmaLayer *l, AxTensor *x, const LayerInput *in)
+{
+  const AxGemmaConfig *c = &g->config;
+  const float eps = (float) c->eps, dropout = (float) g->options.lora_dropout;
+  const AxHeadNorm norm = { c->heads, c->kv_heads, c->head_dim, l->norm_q, l->norm_k, eps };
+  const int k_from = c->heads * c->head_dim, v_from = k_from + c->kv_heads * c->head_dim;
+  AxTensor *a = ax_rmsnorm (tape, x, l->norm_in, eps);
+  AxTensor *qkv = ax_qlinear (tape, a, &l->qkv, dropout);
+  ax_tensor_release (tape, a);
+  AxTensor *qk = ax_qk_norm_rope (tape, qkv, &norm, in->cos_sin), *q = qk;
+  if (in->n_out >= 0)
+    {
+      q = ax_gather_rows (tape, qk, in->n_out, in->out_rows);
+      x = ax_gather_rows (tape, x, in->n_out, in->out_rows);
+    }
+  AxTensor *o = ax_span_attention (tape, q, qk, k_from, qkv, v_from, c->heads, c->kv_heads, c->head_dim, (float) c->query_scale, in->spans);
+  ax_tensor_release (tape, qkv);
+  ax_tensor_release (tape, qk);
+  AxTensor *attended = ax_qlinear (tape, o, &l->o, dropout);
+  ax_tensor_release (tape, o);
+  AxTensor *mid = ax_plus_rmsnorm (tape, x, attended, l->norm_post, eps);
+  ax_tensor_release (tape, attended);
+  ax_tensor_release (tape, x);
+  AxTensor *m = ax_rmsnorm (tape, mid, l->norm_pre_ffn, eps);
+  AxTensor *gate_up = ax_qlinear (tape, m, &l->gate_up, dropout);
+  ax_tensor_release (tape, m);
+  AxTensor *inner = ax_gated_gelu_op (tape, gate_up);
+  ax_tensor_release (tape, gate_up);
+  AxTensor *down = ax_qlinear (tape, inner, &l->down, dropout);
+  ax_tensor_release (tape, inner);
+  AxTensor *y = ax_plus_rmsnorm (tape, mid, down, l->norm_post_ffn, eps);
+  ax_tensor_release (tape, down);
+  ax_tensor_release (tape, mid);
+  return y;
+}
+
+static gboolean
+tell (AxGemmaTap tap, const char *name, AxTensor *t, gpointer user_data, GError **error)
+{
+  if (tap == NULL || tap (name, t, user_data))
+    return TRUE;
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the language model was stopped");
+  return FALSE;
+}
+
+AxTensor *
+ax_gemma_forward (AxGemma *g, AxTape *tape, const AxGemmaBatch *batch, AxGemmaTap tap, gpointer user_data, GError **error)
+{
+  const AxGemmaConfig *c = &g->config;
+  AxGemmaBatch b = *batch;
+  Plan plan;
+  if (b.n_stretches == 0)
+    {
+      b.stretches = &(AxGemmaStretch){ 0, b.n, 0, 0, b.n_images > 0 ? 0 : -1 };
+      b.n_stretches = 1;
+    }
+  if (!make_plan (g, tape, &b, &plan, error))
+    return NULL;
+  float *cos_sin[2];
+  AxSpan *out_spans[2] = { NULL, NULL };
+  for (int i = 0; i < 2; i++)
+    {
+      cos_sin[i] = ax_tape_scratch (tape, (gsize) b.n * (gsize) c->head_dim * sizeof (float));
+      ax_gemma_rope_table (c, i == 1, b.n, plan.position, 0, cos_sin[i]);
+    }
+  int *out_rows = NULL;
+  const int last_global = g->layers[c->layers - 1].global;
+  if (b.out_rows != NULL)
+    {
+      out_rows = ax_tape_scratch (tape, (gsize) MAX (b.n_out, 1) * sizeof (int));
+      out_spans[last_global] = ax_tape_scratch (tape, (gsize) MAX (b.n_out, 1) * sizeof (AxSpan));
+      for (int i = 0; i < b.n_out; i++)
+        {
+          if (b.out_rows[i] < 0 || b.out_rows[i] >= b.n)
+            {
+              bad (error, "row %d of %d is wanted", b.out_rows[i], b.n);
+              return NULL;
+            }
+          out_rows[i] = b.out_rows[i];
+          out_spans[last_global][i] = plan.spans[last_global][b.out_rows[i]];
+        }
+    }
+  AxTensor *x = embed (g, tape, &b, &plan);
+  for (int i = 0; i < c->layers; i++)
+    {
+      const int global = g->layers[i].global;
+      const gboolean last = i == c->layers - 1 && out_rows != NULL;
+      char name[16];
+      g_snprintf (name, sizeof name, "h%d", i);
+      if (!tell (tap, name, x, user_data, error))
+        return NULL;
+      x = layer_forward (g, tape, &g->layers[i], x,
+                         &(LayerInput){ cos_sin[global], last ? out_spans[global] : plan.spans[global], last ? b.n_out : -1, out_rows });
+    }
+  AxTensor *y = ax_rmsnorm (tape, x, g->norm, (float) c->eps);
+  ax_tensor_release (tape, x);
+  return tell (tap, "final", y, user_data, error) ? y : NULL;
+}
+
+/* ---- head ----------------------------------------------------------------------------------------------------------------- */
+
+double
+ax_gemma_loss (AxGemma *g, AxTape *tape, AxTensor *hidden, int n, const gint32 *targets, const float *weights, float *nll, int *correct)
+{
+  const AxLmHead h = ax_gemma_lm_head (g);
+  return ax_lm_head_loss (tape, &h, hidden, n, targets, weights, nll, correct);
+}
+
+void
+ax_gemma_logits (AxGemma *g, int n, const float *hidden, float *logits)
+{
+  const AxLmHead h = ax_gemma_lm_head (g);
+  ax_lm_head_logits (&h, (gsize) n, hidden, logits);
+}
+
+/* ---- work ----------------------------------------------------------------------------------------------------------------- */
+
+static double
+matrix_elements (const AxGemmaConfig *c)
+{
+  const double q = (double) c->heads * c->head_dim, kv = (double) c->kv_heads * c->head_dim;
+  return c->width * (2 * q + 2 * kv + 3.0 * c->ffn);
+}
+
+static double
+attention_flops (const AxGemmaConfig *c, double pairs_global, double pairs_local)
+{
+  double flops = 0;
+  for (int i = 0; i < c->layers; i++)
+    flops += 4.0 * c->heads * c->head_dim * ((i + 1) % c->global_every == 0 ? pairs_global : pairs_local);
+  return flops;
+}
+
+double
+ax_gemma_flops (const AxGemmaConfig *c, int n, double pairs_global, double pairs_local, int n_out)
+{
+  return 2.0 * n * c->layers * matrix_elements (c) + attention_flops (c, pairs_global, pairs_local) + 2.0 * n_out * c->vocab * c->width;
+}
+
+double
+ax_gemma_training_flops (const AxGemmaConfig *c, int n, double pairs_global, double pairs_local, int n_out)
+{
+  /* Frozen matrices: once forward, once for the data's gradient. Attention's gradient has four products and one repeated in place of two. LoRA
+   * is left out: a few per cent that differ with the rank. */
+  return 4.0 * n * c->layers * matrix_elements (c) + 3.5 * attention_flops (c, pairs_global, pairs_local) + 4.0 * n_out * c->vocab * c->width;
+}
