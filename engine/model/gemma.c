@@ -295,9 +295,10 @@ ax_gemma_forward (AxGemma *g, AxTape *tape, const AxGemmaBatch *batch, AxGemmaTa
   const AxGemmaConfig *c = &g->config;
   AxGemmaBatch b = *batch;
   Plan plan;
+  const AxGemmaStretch whole = { 0, b.n, 0, 0, b.n_images > 0 ? 0 : -1 };
   if (b.n_stretches == 0)
     {
-      b.stretches = &(AxGemmaStretch){ 0, b.n, 0, 0, b.n_images > 0 ? 0 : -1 };
+      b.stretches = &whole;
       b.n_stretches = 1;
     }
   if (!make_plan (g, tape, &b, &plan, error))
