@@ -165,7 +165,7 @@ void ax_cache_attention (const AxSpanShape *s, const AxSpan *spans, const float 
  *   AX_Q_BF16  rounded to bfloat16;
  *   AX_Q_Q8    blocks of 32 along a row: an int8 each and one float32 scale. Rows that are multiples of such a block's step already (decoded from
  *              Q8_0, Q5_0, Q4_0) are kept exactly, others are rounded to 1/127 of the block's largest (at most 1/254 of it off).
- * Products of many rows are made in bfloat16 with float32 sums for BF16 and Q8 where the machine has such instructions (x rounded to bfloat16: 2^-9 of
+ * Products of many rows are made in bfloat16 with float32 sums for BF16 and Q8 where the machine has such instructions (x rounded to bfloat16: 2^-8 of
  * each term at most), in float32 everywhere else, for F32, for few rows, and always after ax_qmatrix_set_exact(). */
 typedef enum { AX_Q_F32, AX_Q_BF16, AX_Q_Q8 } AxQType;
 typedef struct AxQMatrix AxQMatrix;   /* reading functions may be called by several threads at once */

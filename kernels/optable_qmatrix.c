@@ -1,7 +1,7 @@
 /* optable_qmatrix.c: entries of the operation table for products with packed weight matrices (contract: optable.h).
  *
  * The reference rounds the weights itself by the rules of kernels.h: BF16 to nearest even; Q8 by the scale and the whole numbers that lie nearest. Where a
- * product may be made in bfloat16, each factor of x is allowed its rounding, 2^-9 of each term (weights of Q8 are rounded to bfloat16 too). */
+ * product may be made in bfloat16, each factor of x is allowed its rounding, 2^-8 of each term (weights of Q8 are rounded to bfloat16 too). */
 #include "kernels/optable.h"
 
 #include <math.h>

@@ -4,6 +4,7 @@
  * number. AX_ISA_AMX stands for "oneDNN may use AMX" (bf16 and int8 only); float32 kernels run the AVX-512 table there, because AMX has no
  * float32 tiles. */
 #include "kernels/cpu/machine.h"
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/table.h"
 
 #include <cpuid.h>
@@ -102,6 +103,23 @@ ax_isa_force (AxIsa isa)
 {
   ax_isa ();
   atomic_store (&current_isa, isa > best_isa ? best_isa : isa);
+}
+
+static bool bf16_instructions;
+
+static void
+bf16_init (void)
+{
+  unsigned a, b, c, d;
+  bf16_instructions = __get_cpuid_count (7, 1, &a, &b, &c, &d) && a & (1u << 5);
+}
+
+bool
+ax_bf16_ready (void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once (&once, bf16_init);
+  return bf16_instructions && ax_isa () >= AX_ISA_AVX512;
 }
 
 const AxKernelTable *

@@ -19,3 +19,6 @@ struct AxQMatrix {
 
 /* Rows [first, first + n) as float32, ldy elements apart (ldy >= stride; columns past `in` are written as zero for BF16 and Q8). Any thread. */
 void ax_qmatrix_unpack (const AxQMatrix *m, const AxKernelTable *t, size_t first, size_t n, float *y, size_t ldy);
+
+/* y[rows, out] = x W^T, or with transposed y[rows, in] = x W; added to y if add. BF16 and Q8, only if ax_bf16_ready(). */
+void ax_qmatrix_bf16 (const AxQMatrix *m, bool transposed, size_t rows, const float *x, bool add, float *y);

@@ -2,6 +2,7 @@
  *
  * One row (or a few): each weight row is read once and multiplied in float32. Many rows: a tile of the matrix is unpacked into scratch memory and
  * multiplied by all rows. Cuts depend on the shape alone. */
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/qmatrix.h"
 
@@ -51,12 +52,22 @@ forward_piece (void *ctx, size_t begin, size_t end)
   ax_gemm_serial (false, true, g->rows, end - begin, m->in, 1, g->x, m->in, w, m->stride, 0, g->y + begin, m->out);
 }
 
+static bool
+bf16_wanted (const AxQMatrix *m)
+{
+  return m->type != AX_Q_F32 && !m->exact && ax_bf16_ready ();
+}
+
 void
 ax_qmatrix_forward (const AxQMatrix *m, size_t rows, const float *x, float *y)
 {
   Args g = { .t = ax_table (), .m = m, .rows = rows, .ldx = m->in, .x = x, .y = y };
   if (m->type == AX_Q_F32 && rows > FEW) {
     ax_gemm (false, true, rows, m->out, m->in, 1, x, m->in, m->data, m->in, 0, y, m->out);
+    return;
+  }
+  if (rows > FEW && bf16_wanted (m)) {
+    ax_qmatrix_bf16 (m, false, rows, x, false, y);
     return;
   }
   if (rows > FEW) {
@@ -94,6 +105,10 @@ ax_qmatrix_backward_data (const AxQMatrix *m, size_t rows, const float *dy, floa
 {
   if (m->type == AX_Q_F32) {
     ax_gemm (false, false, rows, m->in, m->out, 1, dy, m->out, m->data, m->in, 1, dx, m->in);
+    return;
+  }
+  if (bf16_wanted (m)) {
+    ax_qmatrix_bf16 (m, true, rows, dy, true, dx);
     return;
   }
   const size_t grain = (rows + 15) / 16;
