@@ -90,7 +90,7 @@ weights_of (const int *d, const float *w, double *kept, double *error)
 static void
 product (const int *d, const double *x, const double *w, const double *e, Z rows, Z out, Z in, bool transposed, double *value, double *bound)
 {
-  const double x_bf16 = d[4] || d[3] == AX_Q_F32 ? 0 : 0x1p-9, w_bf16 = d[3] == AX_Q_Q8 ? x_bf16 : 0;
+  const double x_bf16 = d[4] || d[3] == AX_Q_F32 ? 0 : 0x1p-8, w_bf16 = d[3] == AX_Q_Q8 ? x_bf16 : 0;
   for (Z r = 0; r < rows; r++)
     for (Z o = 0; o < out; o++) {
       double sum = value[r * out + o], terms = (double) (in + 4) * AX_U * fabs (sum);
