@@ -1,6 +1,7 @@
 /* The training loop of the Anatomy Perception Module. See train_apm.h; validation is in train_validate.c. */
 #include "engine/training/train_apm-private.h"
 #include "engine/training/apm_loss.h"
+#include "engine/training/metrics_file.h"
 #include "engine/training/random.h"
 #include "engine/training/train_state.h"
 #include "kernels/bench.h"
@@ -200,27 +201,6 @@ enter_stage (Run *run, const AxTrainStage *s)
 
 #define CSV_HEAD "step,size,lr,loss_l1,loss_giou,loss_labels,loss_contrastive,loss_dense,grad_norm,val_iou,val_lungs,val_heart,val_sides,val_mirror_iou,val_auroc_opacity,val_auroc_effusion,val_auroc_mean\n"
 
-/* Opens the file for appending; lines of steps that a killed run had written after its last state are dropped. */
-static FILE *
-csv_open (const char *path, gint64 step, GError **error)
-{
-  g_autofree char *old = NULL;
-  GString *keep = g_string_new (CSV_HEAD);
-  if (step > 0 && g_file_get_contents (path, &old, NULL, NULL))
-    {
-      g_auto (GStrv) lines = g_strsplit (old, "\n", -1);
-      for (guint i = 1; lines[0] && lines[i]; i++)
-        if (*lines[i] && g_ascii_strtoll (lines[i], NULL, 10) <= step)
-          g_string_append_printf (keep, "%s\n", lines[i]);
-    }
-  gboolean ok = g_file_set_contents (path, keep->str, (gssize) keep->len, error);
-  g_string_free (keep, TRUE);
-  FILE *f = ok ? g_fopen (path, "a") : NULL;
-  if (ok && f == NULL)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s cannot be written", path);
-  return f;
-}
-
 static void
 csv_write (Run *run, gint64 at, const AxTrainStage *s, double lr, const Losses *l, const AxValidation *v)
 {
@@ -271,7 +251,7 @@ prepare (Run *run, gint64 *at, GError **error)
   if (g_file_test (state, G_FILE_TEST_EXISTS) &&
       !ax_train_state_load (state, (AxParameters *[]){ ax_apm_parameters (run->apm), run->aux }, 2, at, &run->best, error))
     return FALSE;
-  run->csv = csv_open (csv, *at, error);
+  run->csv = ax_metrics_file_open (csv, CSV_HEAD, *at, error);
   return run->csv != NULL;
 }
 

@@ -1,0 +1,210 @@
+/* The training step of the language part against the reference (G_lm_train): losses, gradient norms, gradients and weights of two AdamW steps, through the
+ * trainer's own batch and optimiser; and a pack of several answers behind one prefix against the same answers alone. */
+#include <json-glib/json-glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "engine/training/lm_batch.h"
+#include "tests/engine/model/tiny.h"
+
+/* The reference's name of a parameter. */
+static char *
+reference_name (const char *name)
+{
+  const char *core = "core_model.base_model.model.", *dot = strrchr (name, '.');
+  if (strstr (name, ".lora_"))
+    return g_strdup_printf ("%smodel.language_model.%.*s.default%s", core, (int) (dot - name), name, dot);
+  if (strcmp (name, "embed_tokens.weight") == 0)
+    return g_strconcat (core, "model.language_model.embed_tokens.modules_to_save.default.weight", NULL);
+  if (strcmp (name, "lm_head.weight") == 0)
+    return g_strconcat (core, "lm_head.modules_to_save.default.weight", NULL);
+  return g_strdup (name);
+}
+
+static AxLmBatch *
+reference_batch (AxWeights *in)
+{
+  gsize n, m;
+  g_autofree gint32 *ids = tiny_ids (in, "ids", &n), *labels = tiny_ids (in, "labels", &m), *mask = tiny_ids (in, "attention_mask", &m);
+  g_autofree float *image = tiny_tensor (in, "image_embeddings", &m), *objects = tiny_tensor (in, "object_embeddings", &m);
+  const guint length = 48;
+  AxLmBatch *b = ax_lm_batch_new ();
+  g_assert_cmpuint (n, ==, 2 * length);
+  for (guint s = 0; s < 2; s++)
+    {
+      guint used = 0;
+      gint32 next[48];
+      while (used < length && mask[s * length + used])
+        used++;
+      for (guint i = 0; i < used; i++)
+        next[i] = labels[s * length + i] < 0 ? -1 : labels[s * length + i];
+      int picture = ax_lm_batch_add_picture (b, 16, 256, image + s * 16 * 256, 36, 16, objects + s * 36 * 16);
+      ax_lm_batch_add (b, -1, picture, ids + s * length, next, used, 1, s);
+    }
+  ax_lm_batch_scale (b, 1 / ax_lm_batch_weight (b));
+  return b;
+}
+
+static double
+share (const char *what, double wrong, double allowed)
+{
+  g_test_message ("%s: %.3g of the tolerance %.3g", what, wrong / allowed, allowed);
+  g_assert_cmpfloat (wrong, <=, allowed);
+  return wrong / allowed;
+}
+
+/* Per tensor: L2, sums and sampled elements of the gradients of step s, and the weights after it. */
+static void
+compare_step (AxParameters *p, JsonObject *expected, guint s, gboolean gradients)
+{
+  double worst_l2 = 0, worst_grad = 0, worst_weight = 0;
+  guint seen = 0;
+  for (guint i = 0; i < p->list->len; i++)
+    {
+      AxParameter *q = p->list->pdata[i];
+      g_autofree char *name = reference_name (q->name);
+      g_assert_true (json_object_has_member (expected, name));
+      JsonObject *o = json_object_get_object_member (expected, name);
+      JsonArray *idx = json_object_get_array_member (o, "idx");
+      double l2 = json_array_get_double_element (json_object_get_array_member (o, "grad_l2"), s), mine = 0;
+      for (gsize k = 0; k < q->t.n; k++)
+        mine += (double) q->t.grad[k] * q->t.grad[k];
+      worst_l2 = MAX (worst_l2, fabs (sqrt (mine) - l2) / l2);
+      JsonArray *grad = json_array_get_array_element (json_object_get_array_member (o, "grad"), s);
+      JsonArray *w = json_array_get_array_element (json_object_get_array_member (o, "w"), s + 1);
+      for (guint k = 0; k < json_array_get_length (idx); k++)
+        {
+          gint64 at = json_array_get_int_element (idx, k);
+          worst_grad = MAX (worst_grad, fabs (q->t.grad[at] - json_array_get_double_element (grad, k)) / l2);
+          worst_weight = MAX (worst_weight, fabs (q->t.data[at] - json_array_get_double_element (w, k)));
+        }
+      seen++;
+    }
+  g_assert_cmpuint (seen, ==, 8 * 7 * 2 + 12 + 2);
+  /* Reference, README G: gradients 1e-3; weights 0.01 lr after the first step and 0.02 lr after the second. */
+  if (gradients)
+    {
+      share ("gradient norms per tensor", worst_l2, 1e-3);
+      share ("sampled gradients, of the tensor's norm", worst_grad, 1e-3);
+    }
+  else
+    share ("weights", worst_weight, (s == 0 ? 0.01 : 0.02) * 2e-4);
+}
+
+static void
+test_reference (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Tiny) tiny = tiny_open (TINY_LORA | TINY_VOCABULARY | TINY_HEADS);
+  if (tiny == NULL)
+    return;
+  g_autofree char *file = tiny_path ("reference/G_lm_train", "inputs_and_some_grads.safetensors");
+  g_autofree char *text = tiny_path ("reference/G_lm_train", "train_step.json");
+  g_autoptr (AxWeights) in = ax_weights_open (file, &error);
+  g_assert_no_error (error);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_assert_true (json_parser_load_from_file (parser, text, &error));
+  JsonObject *root = json_node_get_object (json_parser_get_root (parser)), *expected = json_object_get_object_member (root, "parameters");
+  JsonArray *losses = json_object_get_array_member (root, "losses"), *norms = json_object_get_array_member (root, "grad_norm_before_clip");
+
+  g_autoptr (AxGemma) gemma = tiny_gemma (tiny, &(AxGemmaOptions){ .store = AX_GEMMA_F32, .lora_alpha = 16, .vocabulary = TRUE });
+  AxParameters *p = ax_gemma_parameters (gemma);
+  ax_gemma_set_trainable (gemma, AX_GEMMA_TRAIN_HEADS | AX_GEMMA_TRAIN_LORA | AX_GEMMA_TRAIN_VOCABULARY);
+  ax_parameters_prepare (p, TRUE);
+  g_autoptr (AxTape) tape = ax_tape_new (TRUE);
+  g_autoptr (AxLmBatch) b = reference_batch (in);
+  for (guint s = 0; s < 3; s++)
+    {
+      ax_parameters_zero_grad (p);
+      ax_tape_set_training (tape, TRUE, 1);
+      double loss = ax_lm_batch_run (b, gemma, tape, NULL, &error);
+      g_assert_no_error (error);
+      share ("loss", fabs (loss - json_array_get_double_element (losses, s)), 1e-5 * loss);
+      if (s == 2)
+        break;
+      compare_step (p, expected, s, TRUE);
+      if (s == 0)
+        for (guint i = 0; i < p->list->len; i++)
+          {
+            AxParameter *q = p->list->pdata[i];
+            g_autofree char *name = reference_name (q->name), *key = g_strconcat ("grad1.", name, NULL);
+            if (ax_weights_find (in, key) < 0)
+              continue;
+            gsize n;
+            double largest = 0;
+            g_autofree float *whole = tiny_tensor (in, key, &n);
+            g_assert_cmpuint (n, ==, q->t.n);
+            for (gsize k = 0; k < n; k++)
+              largest = MAX (largest, fabs (whole[k]));
+            share (key, tiny_worst (whole, q->t.grad, n), 1e-3 * largest);
+          }
+      double norm = ax_parameters_step (p, 2e-4, 0, 0.3, s + 1), wanted = json_array_get_double_element (norms, s);
+      share ("gradient norm", fabs (norm - wanted), 1e-3 * wanted);
+      compare_step (p, expected, s, FALSE);
+    }
+}
+
+/* Three answers behind one prefix give the loss and the gradients of three sequences of their own: each sees the prefix and itself only. */
+static void
+test_packed (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Tiny) tiny = tiny_open (TINY_LORA | TINY_HEADS);
+  if (tiny == NULL)
+    return;
+  g_autoptr (AxGemma) gemma = tiny_gemma (tiny, &(AxGemmaOptions){ .store = AX_GEMMA_F32, .lora_alpha = 16 });
+  AxParameters *p = ax_gemma_parameters (gemma);
+  ax_gemma_set_trainable (gemma, AX_GEMMA_TRAIN_HEADS | AX_GEMMA_TRAIN_LORA);
+  ax_parameters_prepare (p, TRUE);
+  g_autoptr (AxTape) tape = ax_tape_new (TRUE);
+  gint32 ids[3][60], labels[3][60], none[60];
+  const guint prefix = 40, counts[3] = { 7, 20, 3 };
+  for (guint t = 0; t < 3; t++)
+    for (guint i = 0; i < 60; i++)
+      {
+        ids[t][i] = (gint32) ((i < prefix ? 3 + i * 11 : 5 + i * 7 + t * 31) % 500);
+        none[i] = -1;
+        labels[t][i] = i >= prefix + 1 && i < prefix + counts[t] ? (gint32) ((i * 13 + t) % 500) : -1;
+      }
+  double loss[2] = { 0 };
+  g_autofree float *grads[2] = { NULL, NULL };
+  gsize total = ax_parameters_count (p, TRUE);
+  for (int way = 0; way < 2; way++)
+    {
+      g_autoptr (AxLmBatch) b = ax_lm_batch_new ();
+      ax_parameters_zero_grad (p);
+      int root = way == 0 ? ax_lm_batch_add (b, -1, -1, ids[0], none, prefix, 1, 0) : -1;
+      for (guint t = 0; t < 3; t++)
+        if (way == 0)
+          ax_lm_batch_add (b, root, -1, ids[t] + prefix, labels[t] + prefix, counts[t], 0.1f, t);
+        else
+          ax_lm_batch_add (b, -1, -1, ids[t], labels[t], prefix + counts[t], 0.1f, t);
+      g_assert_cmpfloat (ax_lm_batch_flops (b, ax_gemma_config (gemma)), >, 0);
+      loss[way] = ax_lm_batch_run (b, gemma, tape, NULL, &error);
+      g_assert_no_error (error);
+      grads[way] = g_new (float, total);
+      float *to = grads[way];
+      for (guint i = 0; i < p->list->len; i++)
+        {
+          AxParameter *q = p->list->pdata[i];
+          memcpy (to, q->t.grad, q->t.n * sizeof (float));
+          to += q->t.n;
+        }
+    }
+  double largest = 0;
+  for (gsize i = 0; i < total; i++)
+    largest = MAX (largest, fabs (grads[1][i]));
+  /* Same products, other blocks of rows: float32 sums of up to some hundred terms, about 1e-6 relative, through eight layers. */
+  share ("loss", fabs (loss[0] - loss[1]), 1e-5 * loss[1]);
+  g_assert_cmpfloat (largest, >, 0);
+  share ("gradients", tiny_worst (grads[0], grads[1], total), 1e-4 * largest);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/lm-step/reference", test_reference);
+  g_test_add_func ("/lm-step/packed", test_packed);
+  return g_test_run ();
+}
