@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 #define AX_GEMMA_END_OF_TURN 106
 #define AX_GEMMA_EOS 1
 #define AX_GEMMA_MAX_STOPS 8
-#define AX_GEMMA_MAX_BANNED 64
+#define AX_GEMMA_MAX_BANNED 128
 
 typedef struct {
   double  temperature;           /* 0: greedy, the first of equal maxima */
@@ -39,8 +39,8 @@ typedef gboolean (*AxGemmaToken) (gint32 id, float probability, gpointer user_da
 /* Chooses from logits[n] (not changed). The scratch memory is the state's; draws counts the draws of this answer. probability may be NULL. */
 gint32      ax_gemma_choose   (AxGemmaState *state, const AxGemmaSampling *sampling, guint64 draw, float *probability);
 
-/* Generates from a state whose last prefill made logits. The chosen tokens are appended to the state except the last one and a stop token. ids (room for
- * max_tokens) and probabilities may be NULL; *n_tokens is how many were made. Ends with AX_GEMMA_STOP_LENGTH too when the state is
+/* Generates from a state whose last prefill made logits. Every chosen token is appended to the state, except a stop token and, when it ended by length or
+ * in the callback, the last one. ids (room for max_tokens) and probabilities may be NULL; *n_tokens is how many were made. Ends with AX_GEMMA_STOP_LENGTH too when the state is
  * full. Cancellation (cancellable may be NULL) takes effect within one token. */
 AxGemmaStop ax_gemma_generate (AxGemmaState *state, const AxGemmaSampling *sampling, GCancellable *cancellable, AxGemmaToken token,
                                gpointer user_data, gint32 *ids, float *probabilities, int *n_tokens);
