@@ -33,5 +33,5 @@ void     ax_gemma_rope_table (const AxGemmaConfig *config, gboolean global, int 
 AxLmHead ax_gemma_lm_head    (const AxGemma *gemma);
 /* Whether the id has a row of any kind. */
 gboolean ax_gemma_has_row    (const AxGemma *gemma, gint32 id);
-/* x[n, width] = the embedding of plain ids, scaled; rows of ids that are injected hold their token's own row. scratch[n] */
-void     ax_gemma_embed_rows (const AxGemma *gemma, int n, const gint32 *ids, float *x, gint32 *scratch);
+/* x[n, width] = the embedding of plain ids, scaled; rows of ids that are injected hold their token's own row. */
+void     ax_gemma_embed_rows (const AxGemma *gemma, int n, const gint32 *ids, float *x);

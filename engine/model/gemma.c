@@ -54,7 +54,7 @@ is_added (const AxGemma *g, gint32 id)
 }
 
 void
-ax_gemma_embed_rows (const AxGemma *g, int n, const gint32 *ids, float *x, gint32 *scratch)
+ax_gemma_embed_rows (const AxGemma *g, int n, const gint32 *ids, float *x)
 {
   const gsize width = (gsize) g->config.width;
   if (g->embed != NULL)
@@ -223,9 +223,7 @@ embed (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, const Plan *p)
   for (gsize i = 0; i < G_N_ELEMENTS (sources); i++)
     learns |= sources[i].src != NULL && sources[i].src->needs_grad;
   AxTensor *x = ax_tensor_new (tape, learns, 2, (int[]){ b->n, g->config.width });
-  gint32 *scratch = ax_tape_scratch (tape, (gsize) b->n * sizeof (gint32));
-  ax_gemma_embed_rows (g, b->n, b->ids, x->data, scratch);
-  ax_tape_give (tape, scratch);
+  ax_gemma_embed_rows (g, b->n, b->ids, x->data);
   for (int r = 0; r < b->n; r++)
     for (int i = 0; i < 2; i++)
       if (sources[i].from[r] >= 0)

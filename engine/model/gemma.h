@@ -2,8 +2,8 @@
  *
  * What lives here: the shape table, the model made from canonical weights (base, frozen; LoRA, projectors P_im and P_A and the rows of the added
  * tokens, which learn), and the forward pass on packed sequences that training and tests use, with its fused loss. Serving with a KV cache
- * is in gemma_state.h and gemma_generate.h, the operations are in ops_lm.h. May use ops.h, kernels/ and GLib; knows no file format:
- * weights come through AxGemmaSource.
+ * is in gemma_state.h and gemma_generate.h, the operations are in ops_lm.h. May use ops.h, kernels/, GLib and engine/checkpoint's
+ * configuration; knows no file format: weights come through AxGemmaSource.
  *
  * Canonical names: "embed_tokens.weight", "lm_head.weight" (absent: tied), "norm.weight", "layers.{i}.input_layernorm.weight",
  * "layers.{i}.self_attn.{q,k,v,o}_proj.weight", "layers.{i}.self_attn.{q,k}_norm.weight", "layers.{i}.mlp.{gate,up,down}_proj.weight",
@@ -12,6 +12,7 @@
  * "{image,obj}_projectionhead.proj.{0,2,3}.{weight,bias}"; "added_tokens.weight" and "added_head.weight" [n_added, width].
  */
 #pragma once
+#include "engine/checkpoint/lm_config.h"
 #include "engine/model/ops.h"
 #include <gio/gio.h>
 
@@ -19,22 +20,8 @@ G_BEGIN_DECLS
 
 /* ---- shape ---------------------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-  int    layers, width, heads, kv_heads, head_dim, ffn;
-  int    vocab;                  /* rows of the base's embedding table */
-  int    window;                 /* keys that a query of a sliding layer sees, itself included */
-  int    global_every;           /* layer i is global iff (i + 1) % global_every == 0: 6 */
-  double theta_local, theta_global;
-  double rope_factor;            /* linear scaling of the global layers: 8 for 4B, 1 for 270M */
-  double query_scale;            /* of the scores: head_dim^-0.5 (1/16), whatever query_pre_attn_scalar says */
-  double eps;                    /* of every RMS norm: 1e-6 */
-  double embed_scale;            /* sqrt(width), rounded to bf16 where the weights are bf16 (spec 6.1: 50.5, reference F: 11.3125) */
-} AxGemmaConfig;
-
-/* The table: "270m" (gemma3-270m GGUF), "4b" (spec 6.1). FALSE if there is no such name. */
-gboolean ax_gemma_config_named (const char *name, AxGemmaConfig *config);
-/* Refuses shapes that the code cannot run (odd head_dim, heads not a multiple of kv_heads, zero or absurd sizes). AX_CHECKPOINT_ERROR. */
-gboolean ax_gemma_config_check (const AxGemmaConfig *config, GError **error);
+/* From the table, a config.json or a GGUF: see lm_config.h. */
+typedef AxLmConfig AxGemmaConfig;
 
 /* ---- weights -------------------------------------------------------------------------------------------------------------- */
 

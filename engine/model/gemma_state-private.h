@@ -13,7 +13,6 @@ struct _AxGemmaState {
   /* of a pass, [chunk, ...] */
   float   *x, *normed, *added, *qkv, *qk, *o, *gate_up, *inner, *lora, *wide_k, *wide_v;
   AxSpan  *spans;
-  gint32  *ids;
   float   *logits;                     /* [vocabulary] */
   gint32  *order;                      /* [vocabulary], scratch of the choice of a token */
   gboolean has_logits;

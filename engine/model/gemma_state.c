@@ -62,7 +62,6 @@ lay_out (AxGemmaState *s, guint8 *base)
   s->wide_k = s->kv_type != AX_KV_F32 ? take_floats (&a, capacity * kv) : NULL;
   s->wide_v = s->kv_type != AX_KV_F32 ? take_floats (&a, capacity * kv) : NULL;
   s->spans = take (&a, n * sizeof (AxSpan));
-  s->ids = take (&a, n * sizeof (gint32));
   s->logits = take_floats (&a, (gsize) g->vocabulary);
   s->order = take (&a, (gsize) g->vocabulary * sizeof (gint32));
   return a.used;
@@ -294,7 +293,7 @@ embed (AxGemmaState *s, const AxGemmaInput *in, int from, int n, int *image)
 {
   const AxGemma *g = s->gemma;
   const gsize width = (gsize) g->config.width;
-  ax_gemma_embed_rows (g, n, in->ids + from, s->x, s->ids);
+  ax_gemma_embed_rows (g, n, in->ids + from, s->x);
   for (int i = 0; g->injects && i < n; i++)
     {
       const gint32 id = in->ids[from + i], object = id - g->injection.object;
@@ -340,7 +339,7 @@ void
 ax_gemma_state_step (AxGemmaState *s, gint32 id)
 {
   g_return_if_fail (s->length < s->capacity && ax_gemma_has_row (s->gemma, id));
-  ax_gemma_embed_rows (s->gemma, 1, &id, s->x, s->ids);
+  ax_gemma_embed_rows (s->gemma, 1, &id, s->x);
   for (int i = 0; i < s->gemma->config.layers; i++)
     run_layer (s, i, 0, 1);
   s->length++;

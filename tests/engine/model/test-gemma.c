@@ -102,7 +102,7 @@ test_case (gconstpointer data)
 }
 
 /* The limits beside the float32 ones: BF16 keeps the base exactly (it is bf16) but rounds x and a merged matrix to 2^-9 of each term where the machine
- * multiplies in bf16; the reference allows 0.15 between its own bf16 run and float32. Q8 rounds to 1/254 of a block's largest, about as much. */
+ * multiplies in bf16; the reference allows 0.15 between its own bf16 run and float32. Q8 rounds by up to 1/254 of a block's largest instead of 1/512 of each weight, and x to bf16 on top. */
 static const Case cases[] = {
   { "base", "ids", 0, AX_GEMMA_F32, FALSE, 0, "base.logits", LOGIT_TOLERANCE },
   { "base", "ids", 0, AX_GEMMA_F32, FALSE, 11.313708498984761, "base.logits_embed_scale_f32", LOGIT_TOLERANCE },
@@ -114,7 +114,7 @@ static const Case cases[] = {
   { "inject", "inject.ids", TINY_LORA | TINY_VOCABULARY | TINY_HEADS, AX_GEMMA_F32, FALSE, 0, "inject.logits_true_bf16_run", 0.15 },
   { "inject", "inject.ids", TINY_LORA | TINY_VOCABULARY | TINY_HEADS, AX_GEMMA_BF16, FALSE, 0, "inject.logits", 0.15 },
   { "inject", "inject.ids", TINY_LORA | TINY_VOCABULARY | TINY_HEADS, AX_GEMMA_BF16, TRUE, 0, "inject.logits", 0.15 },
-  { "inject", "inject.ids", TINY_LORA | TINY_VOCABULARY | TINY_HEADS, AX_GEMMA_QUANTISED, TRUE, 0, "inject.logits", 0.15 },
+  { "inject", "inject.ids", TINY_LORA | TINY_VOCABULARY | TINY_HEADS, AX_GEMMA_QUANTISED, TRUE, 0, "inject.logits", 0.3 },
 };
 
 int

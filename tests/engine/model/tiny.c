@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-const AxGemmaConfig tiny_config = { 8, 128, 4, 2, 32, 256, 557, 16, 6, 1e4, 1e6, 8, 0.17677669529663687, 1e-6, 11.3125 };
+const AxGemmaConfig tiny_config = { .layers = 8, .width = 128, .heads = 4, .kv_heads = 2, .head_dim = 32, .ffn = 256, .vocab = 557, .window = 16, .global_every = 6,
+                                    .context = 4096, .theta_local = 1e4, .theta_global = 1e6, .rope_factor = 8, .query_scale = 0.17677669529663687, .eps = 1e-6,
+                                    .embed_scale = 11.3125, .tied = TRUE };
 const AxGemmaInjection tiny_injection = { 512, 519, 36 };
 
 char *
