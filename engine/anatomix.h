@@ -61,7 +61,7 @@ typedef struct {
 /* What the Anatomy Perception Module says of one image. Boxed, reference counted, never changes once made. */
 typedef struct {
   AxAnatomy anatomy[AX_N_ANATOMY];
-  guint n_findings;
+  guint n_findings;              /* the model's labels, in order, without those of which it knows nothing (ax_model_label_known()) */
   AxFinding *findings;
   int width, height;             /* of the original image */
   gboolean mirrored;             /* the pixels were mirrored before the model saw them (boxes are in the mirrored image's pixels) */
@@ -104,6 +104,8 @@ const char *ax_model_folder (AxModel *model);
 int ax_model_input_size (AxModel *model);                  /* pixels, square */
 guint ax_model_n_labels (AxModel *model);
 const char *ax_model_label (AxModel *model, guint i);
+/* FALSE: model.json says ("known": false beside the calibration) that this label was never learnt or never calibrated; perceptions leave it out. */
+gboolean ax_model_label_known (AxModel *model, guint i);
 /* A short sentence on measured quality and the warning that it is not for clinical use; for title bars and reports. */
 const char *ax_model_caution (AxModel *model);
 /* The folder used when the user names none: $ANATOMIX_MODEL, the source tree's data/models/anatomix-mini, or the installed one. */

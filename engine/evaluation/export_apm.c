@@ -6,7 +6,6 @@
 #include "engine/session/model.h"
 #include "engine/training/sentence_vectors.h"
 #include "engine/training/train_state.h"
-#include <math.h>
 
 static const char *const sources[] = {
   "NIH ChestX-ray14 (NIH Clinical Center; Wang et al., CVPR 2017): 850 frontal radiographs, training patients only",
@@ -29,11 +28,39 @@ licences (void)
   return list;
 }
 
-/* Logits of the validation patients, plain and mirrored, against the radiologists' word; where fewer than five positives or negatives were read, text-mined
- * labels count too. */
+/* Fewer positives or negatives than this among the validation patients: a figure would say nothing, and the label is marked as not known. */
+#define MIN_KNOWN 5
+#define ENOUGH_READ 10
+
+typedef struct { double *z; guint8 *y; guint n, positives; } Readings;
+
+/* Logits of label l where it is known, plain and mirrored: to radiologists or, wide, to them or the text program. */
+static Readings
+readings (const GPtrArray *images, const float *logits, int l, gboolean wide)
+{
+  Readings r = { g_new (double, images->len * 2 + 1), g_new (guint8, images->len * 2 + 1), 0, 0 };
+  for (guint i = 0; i < images->len * 2; i++)
+    {
+      const AxDatasetImage *im = images->pdata[i / 2];
+      if (!im->reader_known[l] && !(wide && im->text_known[l]))
+        continue;
+      r.z[r.n] = logits[(gsize) i * AX_DATASET_N_LABELS + (gsize) l];
+      r.y[r.n] = im->reader_known[l] ? im->reader_value[l] : im->text_value[l];
+      r.positives += r.y[r.n++];
+    }
+  return r;
+}
+
 static gboolean
-calibrate (const AxTrainConfig *config, const AxDataset *dataset, const AxSplit *split, const char *folder, JsonArray *out, GCancellable *cancellable,
-           GError **error)
+has (const Readings *r, guint least)
+{
+  return r->positives >= 2 * least && r->n - r->positives >= 2 * least; /* each image counts twice */
+}
+
+/* One slope for all labels from the radiologists' word, an offset for each; where radiologists gave too few positives or negatives, text-mined labels count
+ * too. The slope is shared because cross-validation on these patients preferred it to a slope for each label, by calibration error and by likelihood. */
+static gboolean
+calibrate (const AxDataset *dataset, const AxSplit *split, const char *folder, JsonArray *out, GCancellable *cancellable, GError **error)
 {
   enum { L = AX_DATASET_N_LABELS };
   g_autoptr (AxModel) model = ax_model_load (folder, error);
@@ -52,34 +79,34 @@ calibrate (const AxTrainConfig *config, const AxDataset *dataset, const AxSplit 
       if (p == NULL)
         return FALSE;
     }
+  Readings read[L];
+  AxPlattSet sets[L];
+  double offsets[L];
   for (int l = 0; l < L; l++)
     {
-      g_autofree double *z = g_new (double, MAX (n, 1));
-      g_autofree guint8 *y = g_new (guint8, MAX (n, 1));
-      guint m = 0, positives = 0;
-      for (int wide = 0; wide < 2; wide++)
+      read[l] = readings (images, logits, l, FALSE);
+      sets[l] = (AxPlattSet){ read[l].z, read[l].y, read[l].n };
+    }
+  double slope = ax_platt_fit_shared (sets, L, offsets);
+  for (int l = 0; l < L; l++)
+    {
+      Readings r = read[l];
+      if (!has (&r, ENOUGH_READ))
         {
-          m = positives = 0;
-          for (guint i = 0; i < n; i++)
-            {
-              const AxDatasetImage *im = images->pdata[i / 2];
-              gboolean known = im->reader_known[l] || (wide && im->text_known[l]);
-              if (!known)
-                continue;
-              z[m] = logits[(gsize) i * L + l];
-              y[m] = im->reader_known[l] ? im->reader_value[l] : im->text_value[l];
-              positives += y[m++];
-            }
-          if (positives >= 10 && m - positives >= 10)
-            break;
+          g_free (r.z);
+          g_free (r.y);
+          r = readings (images, logits, l, TRUE);
+          offsets[l] = ax_platt_fit_offset (r.z, r.y, r.n, slope);
         }
-      AxPlatt platt = ax_platt_fit (z, y, m);
+      /* A label whose logits rank even these patients backwards was not learnt. */
+      gboolean known = has (&r, MIN_KNOWN) && slope > 0 && ax_platt_fit (r.z, r.y, r.n).a > 0;
       JsonObject *o = json_object_new ();
-      /* A slope below zero would turn the ranking round on the strength of a few images: then the share alone is kept. */
-      double share = log ((positives + 1.0) / (m - positives + 1.0));
-      json_object_set_double_member (o, "a", platt.a > 0 && isfinite (platt.a) ? platt.a : 0);
-      json_object_set_double_member (o, "b", platt.a > 0 && isfinite (platt.b) ? platt.b : share);
+      json_object_set_double_member (o, "a", known ? slope : 0);
+      json_object_set_double_member (o, "b", known ? offsets[l] : ax_platt_fit_offset (r.z, r.y, r.n, 0));
+      json_object_set_boolean_member (o, "known", known);
       json_array_add_object_element (out, o);
+      g_free (r.z);
+      g_free (r.y);
     }
   return TRUE;
 }
@@ -127,8 +154,8 @@ ax_export_apm (const AxTrainConfig *config, const AxExportOptions *o, GCancellab
       return FALSE;
     }
   if (!ax_apm_save (apm, weights, AX_APM_STORE_I8, FALSE, error) ||
-      !ax_sentence_db_build (dataset, split, apm, config->vectors_file, db, &sentences, error) || !write_folder (config, o, NULL, error))
+      !ax_sentence_db_build (dataset, split, apm, config->vectors_file, config->sentence_marks, db, &sentences, error) || !write_folder (config, o, NULL, error))
     return FALSE;
   g_autoptr (JsonArray) calibration = json_array_new ();
-  return calibrate (config, dataset, split, o->folder, calibration, cancellable, error) && write_folder (config, o, calibration, error);
+  return calibrate (dataset, split, o->folder, calibration, cancellable, error) && write_folder (config, o, calibration, error);
 }

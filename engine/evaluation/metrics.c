@@ -179,6 +179,68 @@ AxPlatt ax_platt_fit(const double *logits, const guint8 *truth, guint n) {
   return (AxPlatt){a, b};
 }
 
+static void smoothed_targets(const guint8 *truth, guint n, double *target1, double *target0) {
+  double positives = 0;
+  for (guint i = 0; i < n; i++)
+    positives += truth[i] != 0;
+  *target1 = (positives + 1) / (positives + 2);
+  *target0 = 1 / (n - positives + 2);
+}
+
+double ax_platt_fit_offset(const double *logits, const guint8 *truth, guint n, double slope) {
+  if (n == 0)
+    return 0;
+  double target1, target0, lo = -1e3, hi = 1e3, b = 0, most = 0;
+  smoothed_targets(truth, n, &target1, &target0);
+  for (guint i = 0; i < n; i++)
+    most = fmax(most, fabs(slope * logits[i]));
+  lo -= most, hi += most;
+  /* The sum of p - target rises with b: Newton's steps, and halving where one would leave the bracket. */
+  for (guint round = 0; round < 300 && hi - lo > 1e-13 * (1 + fabs(b)); round++) {
+    double g = 0, h = 0;
+    for (guint i = 0; i < n; i++) {
+      const double p = sigmoid(slope * logits[i] + b);
+      g += p - (truth[i] ? target1 : target0), h += p * (1 - p);
+    }
+    if (fabs(g) < 1e-12)
+      break;
+    *(g > 0 ? &hi : &lo) = b;
+    const double next = h > 1e-12 ? b - g / h : NAN;
+    b = next > lo && next < hi ? next : (lo + hi) / 2;
+  }
+  return b;
+}
+
+/* Derivative by the slope of the cross entropy with every offset at its best. It rises with the slope: the cross entropy is convex. */
+static double shared_gradient(const AxPlattSet *sets, guint n_sets, double slope, double *offsets) {
+  double g = 0;
+  for (guint s = 0; s < n_sets; s++) {
+    double target1, target0;
+    smoothed_targets(sets[s].truth, sets[s].n, &target1, &target0);
+    offsets[s] = ax_platt_fit_offset(sets[s].logits, sets[s].truth, sets[s].n, slope);
+    gboolean classes[2] = {FALSE, FALSE};
+    for (guint i = 0; i < sets[s].n; i++)
+      classes[sets[s].truth[i] != 0] = TRUE;
+    for (guint i = 0; i < sets[s].n && classes[0] && classes[1]; i++)
+      g += sets[s].logits[i] * (sigmoid(slope * sets[s].logits[i] + offsets[s]) - (sets[s].truth[i] ? target1 : target0));
+  }
+  return g;
+}
+
+double ax_platt_fit_shared(const AxPlattSet *sets, guint n_sets, double *offsets) {
+  double lo = 0, hi = 1;
+  if (shared_gradient(sets, n_sets, 0, offsets) >= 0)
+    return 0;
+  while (hi < 1e3 && shared_gradient(sets, n_sets, hi, offsets) < 0)
+    lo = hi, hi *= 2;
+  for (guint round = 0; round < 60; round++) {
+    const double mid = (lo + hi) / 2;
+    *(shared_gradient(sets, n_sets, mid, offsets) < 0 ? &lo : &hi) = mid;
+  }
+  shared_gradient(sets, n_sets, lo, offsets);
+  return lo;
+}
+
 /* ---- intervals ---- */
 
 static int compare_double(const void *a, const void *b) {

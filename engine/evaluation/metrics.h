@@ -46,6 +46,20 @@ typedef struct {
 AxPlatt ax_platt_fit(const double *logits, const guint8 *truth, guint n);
 double ax_platt_apply(AxPlatt platt, double logit);
 
+/* The offset alone, at a slope that is given; targets smoothed as above. With no data log(1) = 0. */
+double ax_platt_fit_offset(const double *logits, const guint8 *truth, guint n, double slope);
+
+/* One set of predictions: logits[n] of one label with their truth. */
+typedef struct {
+  const double *logits;
+  const guint8 *truth;
+  guint n;
+} AxPlattSet;
+
+/* One slope for several labels of one network, an offset each (offsets[n_sets]): with a few dozen readings a label, slopes of their own follow the noise.
+ * Sets with a single class have no say in the slope; it is 0 when no set has both, and is never below 0 (then the logits rank the data backwards). */
+double ax_platt_fit_shared(const AxPlattSet *sets, guint n_sets, double *offsets);
+
 /* A figure on a list of cases, in which a case may come up more than once; NaN if it is not defined there. */
 typedef double (*AxStatistic)(const guint *cases, guint n, gconstpointer data);
 

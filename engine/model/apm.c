@@ -241,6 +241,7 @@ ax_apm_forward (AxApm *apm, AxTape *tape, AxTensor *image, gboolean aux_boxes, A
   AxTensor *m = attention (tape, &apm->feature_mha, out->hs, out->image_embedding, out->image_embedding);
   if (!tapped (tap, user_data, "mha", m))
     return FALSE;
+  out->attended = m;
   out->objects = linear (tape, m, &apm->feature_linear, AX_ACT_NONE);
   out->image_logits = linear (tape, out->cls, &apm->labels, AX_ACT_NONE);
   return TRUE;

@@ -38,6 +38,7 @@ typedef struct {
   AxTensor *cls;               /* [batch, 1, hidden] */
   AxTensor *image_logits;      /* [batch, 1, n_labels] */
   AxTensor *boxes;             /* [batch, n_objects, 4] cx cy w h in 0..1 */
+  AxTensor *attended;          /* [batch, n_objects, hidden]: the feature module before its last map */
   AxTensor *objects;           /* [batch, n_objects, proj_dim], not normalised */
   AxTensor *hs;                /* [batch, n_objects, hidden]: the decoder's last normed output */
   AxTensor *feature[4];        /* outputs of layer1..4, for auxiliary losses and tests */

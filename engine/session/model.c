@@ -13,6 +13,7 @@ struct _AxModel {
   AxSentenceDb  *sentences;
   char          *labels[MAX_LABELS];
   double         a[MAX_LABELS], b[MAX_LABELS];
+  gboolean       known[MAX_LABELS];
   char          *caution;
 };
 
@@ -72,11 +73,22 @@ read_labels (AxModel *self, JsonObject *apm, GError **error)
       const char *name = node && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
       self->labels[i] = name ? g_strdup (name) : n == 14 ? g_strdup (chexpert[i]) : g_strdup_printf ("Label %u", i + 1);
       self->a[i] = 1;
+      self->known[i] = TRUE;
       JsonNode *pair = calibration ? json_array_get_element (calibration, i) : NULL;
-      if (pair && JSON_NODE_HOLDS_OBJECT (pair) &&
-          (!ax_json_get_double (json_node_get_object (pair), "a", -1000, 1000, &self->a[i], error) ||
-           !ax_json_get_double (json_node_get_object (pair), "b", -1000, 1000, &self->b[i], error)))
+      if (pair == NULL || !JSON_NODE_HOLDS_OBJECT (pair))
+        continue;
+      JsonObject *o = json_node_get_object (pair);
+      if (!ax_json_get_double (o, "a", -1000, 1000, &self->a[i], error) || !ax_json_get_double (o, "b", -1000, 1000, &self->b[i], error))
         return FALSE;
+      if (!json_object_has_member (o, "known"))
+        continue;
+      JsonNode *known = json_object_get_member (o, "known");
+      if (!JSON_NODE_HOLDS_VALUE (known) || json_node_get_value_type (known) != G_TYPE_BOOLEAN)
+        {
+          g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "model.json: \"known\" of label %u is neither true nor false", i + 1);
+          return FALSE;
+        }
+      self->known[i] = json_node_get_boolean (known);
     }
   return TRUE;
 }
@@ -165,6 +177,7 @@ const char   *ax_model_folder (AxModel *model) { return ax_model_folder_get_path
 int           ax_model_input_size (AxModel *model) { return ax_apm_config (model->apm)->input_size; }
 guint         ax_model_n_labels (AxModel *model) { return (guint) ax_apm_config (model->apm)->n_labels; }
 const char   *ax_model_label (AxModel *model, guint i) { return i < ax_model_n_labels (model) ? model->labels[i] : NULL; }
+gboolean      ax_model_label_known (AxModel *model, guint i) { return i < ax_model_n_labels (model) && model->known[i]; }
 const char   *ax_model_caution (AxModel *model) { return model->caution; }
 AxApm        *ax_model_get_apm (AxModel *model) { return model->apm; }
 AxSentenceDb *ax_model_get_sentences (AxModel *model) { return model->sentences; }

@@ -103,12 +103,13 @@ ax_model_perceive_frame (AxModel *model, AxTape *tape, const guint8 *pixels, con
       a->box1024 = (AxBox){ 1024 * (b[0] - 0.5 * b[2]), 1024 * (b[1] - 0.5 * b[3]), 1024 * (b[0] + 0.5 * b[2]), 1024 * (b[1] + 0.5 * b[3]) };
       a->box = ax_box_clamp (ax_frame_to_original (&plain, a->box1024), frame->width, frame->height);
     }
-  p->n_findings = ax_model_n_labels (model);
-  p->findings = g_new0 (AxFinding, p->n_findings);
-  for (guint i = 0; i < p->n_findings; i++)
-    p->findings[i] = (AxFinding){ g_strdup (ax_model_label (model, i)), ax_model_probability (model, i, out.image_logits->data[i]) };
+  guint n_labels = ax_model_n_labels (model);
+  p->findings = g_new0 (AxFinding, MAX (n_labels, 1));
+  for (guint i = 0; i < n_labels; i++)
+    if (ax_model_label_known (model, i))
+      p->findings[p->n_findings++] = (AxFinding){ g_strdup (ax_model_label (model, i)), ax_model_probability (model, i, out.image_logits->data[i]) };
   if (raw_logits)
-    memcpy (raw_logits, out.image_logits->data, p->n_findings * sizeof (float));
+    memcpy (raw_logits, out.image_logits->data, n_labels * sizeof (float));
   if (raw_objects)
     memcpy (raw_objects, out.objects->data, out.objects->n * sizeof (float));
   gint64 perceived = g_get_monotonic_time ();

@@ -23,6 +23,8 @@ ax_batch_new (int batch, int side)
   for (int i = 0; i < 3; i++)
     b->dense[i] = g_new0 (float, (gsize) batch * (side >> (3 + i)) * (side >> (3 + i)) * AX_DENSE_CHANNELS);
   b->dense_weight = g_new0 (float, batch * AX_DENSE_CHANNELS);
+  b->present = g_new0 (AxMarkSet, batch * N_OBJECTS);
+  b->known = g_new0 (AxMarkSet, batch * N_OBJECTS);
   b->source = g_new0 (int, batch);
   b->flipped = g_new0 (gboolean, batch);
   return b;
@@ -41,6 +43,8 @@ ax_batch_free (AxBatch *b)
   for (int i = 0; i < 3; i++)
     g_free (b->dense[i]);
   g_free (b->dense_weight);
+  g_free (b->present);
+  g_free (b->known);
   g_free (b->source);
   g_free (b->flipped);
   g_free (b);
@@ -53,6 +57,7 @@ typedef struct {
   AxBox    boxes[N_OBJECTS];   /* 1024 frame */
   gboolean known[N_OBJECTS];
   float    labels[N_LABELS], label_weight[N_LABELS];
+  AxMarkSet present[N_OBJECTS], marks_known[N_OBJECTS];
   GArray  *opacity, *effusion; /* AxBox of the 1024 frame */
   gboolean opacity_known, effusion_known;
 } Sample;
@@ -97,8 +102,34 @@ sample_from_image (Sample *s, const AxPictures *p, guint index)
       if (im->findings[i].label == AX_BOX_EFFUSION)
         g_array_append_val (s->effusion, im->findings[i].box);
     }
+  AxStructureFacts facts[N_OBJECTS];
+  ax_structure_facts (im, facts);
+  for (int i = 0; i < N_OBJECTS; i++)
+    {
+      s->marks_known[i] = facts[i].known;
+      s->present[i] = facts[i].present & facts[i].known;
+    }
   s->opacity_known = im->rsna != AX_RSNA_UNREAD || im->chestxdet13 || im->chestxdet10;
   s->effusion_known = im->chestxdet13 || im->chestxdet10 || im->rsna == AX_RSNA_NORMAL;
+}
+
+/* A synthetic finding marks the structures that it lies in, as a reader's box would. */
+static void
+mark_kind (Sample *s, AxPhantomKind kind, AxBox box)
+{
+  AxMarkSet out[N_OBJECTS];
+  int mark = ax_mark_of_label (ax_phantom_kind_label (kind));
+  if (mark < 0)
+    return;
+  ax_marks_place (s->boxes, &(AxPlacedMark){ (AxMark) mark, box }, 1, out);
+  for (int i = 0; i < N_OBJECTS; i++)
+    {
+      s->present[i] |= out[i];
+      s->marks_known[i] |= out[i];
+      /* Readers draw some of these as an opacity, some not. */
+      if (out[i] && (mark == AX_MARK_ATELECTASIS || mark == AX_MARK_EDEMA) && !(s->present[i] & 1u << AX_MARK_LUNG_OPACITY))
+        s->marks_known[i] &= ~(1u << AX_MARK_LUNG_OPACITY);
+    }
 }
 
 /* Several finding kinds of the phantom are one of our labels, and imply others. */
@@ -155,8 +186,13 @@ sample_from_phantom (Sample *s, int side, guint64 seed)
   s->label_weight[AX_LABEL_FRACTURE] = 0;
   s->labels[AX_LABEL_NO_FINDING] = 1;
   s->opacity_known = s->effusion_known = TRUE;
+  for (int i = 0; i < N_OBJECTS; i++)
+    s->marks_known[i] = AX_MARKS_ALL;
   for (int i = 0; i < truth.n_findings; i++)
-    label_kind (s, truth.findings[i].kind, truth.findings[i].box);
+    {
+      label_kind (s, truth.findings[i].kind, truth.findings[i].box);
+      mark_kind (s, truth.findings[i].kind, truth.findings[i].box);
+    }
   ax_phantom_truth_clear (&truth);
 }
 
@@ -171,7 +207,9 @@ paste (Sample *s, int side, AxRandom *r)
   if (s->masks == NULL || !ax_phantom_paste_finding (s->pixels, side, side, (gsize) side, s->masks, &p, &box))
     return;
   double k = 1024.0 / side;
-  label_kind (s, p.kind, (AxBox){ box.x1 * k, box.y1 * k, box.x2 * k, box.y2 * k });
+  const AxBox frame = { box.x1 * k, box.y1 * k, box.x2 * k, box.y2 * k };
+  label_kind (s, p.kind, frame);
+  mark_kind (s, p.kind, frame);
 }
 
 /* out = A in + t in pixels of the side x side frame, and its inverse. */
@@ -304,6 +342,8 @@ place (AxBatch *b, int k, const Sample *s, const Affine *m, int source)
     }
   memcpy (b->labels + k * N_LABELS, s->labels, sizeof s->labels);
   memcpy (b->label_weight + k * N_LABELS, s->label_weight, sizeof s->label_weight);
+  memcpy (b->present + k * N_OBJECTS, s->present, sizeof s->present);
+  memcpy (b->known + k * N_OBJECTS, s->marks_known, sizeof s->marks_known);
   dense_targets (b, k, s, m);
   b->source[k] = source;
   b->flipped[k] = m->flip;

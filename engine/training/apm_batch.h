@@ -2,10 +2,10 @@
  *
  * What lives here: the pictures of a data set at the network's size, and augmentation: affine, mirror (labels stay anatomical, spec 1.4),
  * intensity, pasted synthetic findings and whole phantoms. A batch depends only on (seed, step), so runs can be resumed. May use engine/image,
- * dataset.h and phantom.h. Boxes are cx cy w h in 0..1 of the square frame.
+ * dataset.h, sentences.h and phantom.h. Boxes are cx cy w h in 0..1 of the square frame.
  */
 #pragma once
-#include "engine/training/dataset.h"
+#include "engine/training/sentences.h"
 #include <gio/gio.h>
 
 #define AX_DENSE_CHANNELS 7    /* 5 masks (right lung, left lung, heart, clavicles), opacity, effusion */
@@ -44,6 +44,7 @@ typedef struct {
   float *labels, *label_weight;/* [batch, 14] */
   float *dense[3];             /* targets at strides 8, 16 and 32: [batch, side/s, side/s, 7] */
   float *dense_weight;         /* [batch, 7] */
+  AxMarkSet *present, *known;  /* [batch, 36]: findings that each structure shows, and those that somebody looked for there */
   int   *source;               /* [batch] index of the image in the data set, -1 for a phantom */
   gboolean *flipped;
 } AxBatch;

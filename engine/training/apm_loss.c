@@ -226,3 +226,53 @@ ax_loss_dense (AxTape *tape, AxTensor *logits, const float *target, const float 
       }
   return loss;
 }
+
+double
+ax_loss_choice (AxTape *tape, AxTensor *objects, AxTensor *text, const guint8 *role, const float *row_weight, double scale, double weight)
+{
+  gsize n = ax_tensor_rows (objects), c = ax_tensor_rows (text), d = ax_tensor_cols (objects);
+  double total = 0, loss = 0;
+  g_autofree double *z = g_new (double, c);
+  for (gsize i = 0; i < n; i++)
+    total += row_weight[i];
+  if (total <= 0)
+    return 0;
+  for (gsize i = 0; i < n; i++)
+    {
+      double w = row_weight[i] / total, max = -G_MAXDOUBLE, all = 0, right = 0;
+      const float *x = objects->data + i * d;
+      const guint8 *r = role + i * c;
+      if (w == 0)
+        continue;
+      for (gsize j = 0; j < c; j++)
+        if (r[j] != AX_CHOICE_NONE)
+          {
+            z[j] = 0;
+            for (gsize k = 0; k < d; k++)
+              z[j] += scale * x[k] * text->data[j * d + k];
+            max = MAX (max, z[j]);
+          }
+      for (gsize j = 0; j < c; j++)
+        if (r[j] != AX_CHOICE_NONE)
+          {
+            z[j] = exp (z[j] - max);
+            all += z[j];
+            right += r[j] == AX_CHOICE_RIGHT ? z[j] : 0;
+          }
+      right = MAX (right, 1e-30);
+      loss += w * (log (all) - log (right));
+      for (gsize j = 0; j < c; j++)
+        {
+          if (r[j] == AX_CHOICE_NONE)
+            continue;
+          float g = (float) (weight * w * scale * (z[j] / all - (r[j] == AX_CHOICE_RIGHT ? z[j] / right : 0)));
+          if (objects->needs_grad)
+            for (gsize k = 0; k < d; k++)
+              ax_tensor_grad (tape, objects)[i * d + k] += g * text->data[j * d + k];
+          if (text->needs_grad)
+            for (gsize k = 0; k < d; k++)
+              ax_tensor_grad (tape, text)[j * d + k] += g * x[k];
+        }
+    }
+  return loss;
+}

@@ -17,3 +17,7 @@ double ax_loss_contrastive (AxTape *tape, AxTensor *objects, AxTensor *text, con
 /* Ours, training only: a map [batch, h, w, c] of logits against targets in 0..1, cross entropy plus soft Dice over each channel.
  * `channel_weight` [batch, c] switches channels of images without a target off. */
 double ax_loss_dense       (AxTape *tape, AxTensor *logits, const float *target, const float *channel_weight, double weight);
+/* Ours: a choice among candidates. Row i of objects [n, d] (length 1) has the candidates j of text [c, d] (length 1) with a role [n, c]; their logits are
+ * scale * cosine, and the loss is -log of the probability that the choice is one of the right ones, averaged with row_weight [n]. */
+enum { AX_CHOICE_NONE, AX_CHOICE_WRONG, AX_CHOICE_RIGHT };
+double ax_loss_choice      (AxTape *tape, AxTensor *objects, AxTensor *text, const guint8 *role, const float *row_weight, double scale, double weight);

@@ -1,9 +1,7 @@
 /* See sentence_vectors.h. */
 #include "engine/training/sentence_vectors.h"
-#include "engine/checkpoint/sentence_file.h"
 #include "engine/model/bert.h"
 #include "engine/training/phantom.h"
-#include "engine/training/sentences.h"
 #include <string.h>
 
 #define N AX_DATASET_N_OBJECTS
@@ -17,13 +15,20 @@ builder_new (guint dim)
   return ax_sentence_builder_new (names, N, dim);
 }
 
-/* The sets of marks that occur, structure by structure; part < 0: of all patients. The empty set always occurs. */
+static void
+add (GHashTable *sets, gint64 object, AxMarkSet marks)
+{
+  g_hash_table_add (sets, g_memdup2 (&(gint64){ object << 32 | marks }, sizeof (gint64)));
+}
+
+/* The sets of marks that occur, structure by structure, each without what is not in `marks`; part < 0: of all patients. The empty set always occurs.
+ * parts: with every set its subsets, so that the vectors serve databases of any choice of marks. */
 static GHashTable *
-sets_new (const AxDataset *dataset, const AxSplit *split, int part)
+sets_new (const AxDataset *dataset, const AxSplit *split, int part, AxMarkSet marks, gboolean parts)
 {
   GHashTable *sets = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   for (gint64 k = 0; k < N; k++)
-    g_hash_table_add (sets, g_memdup2 (&(gint64){ k << 32 }, sizeof (gint64)));
+    add (sets, k, 0);
   for (guint i = 0; i < dataset->n; i++)
     {
       const AxDatasetImage *image = &dataset->images[i];
@@ -33,7 +38,12 @@ sets_new (const AxDataset *dataset, const AxSplit *split, int part)
       ax_structure_facts (image, facts);
       for (gint64 k = 0; k < N; k++)
         if (facts[k].weight > 0)
-          g_hash_table_add (sets, g_memdup2 (&(gint64){ k << 32 | facts[k].present }, sizeof (gint64)));
+          {
+            const AxMarkSet whole = facts[k].present & marks;
+            add (sets, k, whole);
+            for (AxMarkSet sub = whole; parts && sub != 0; sub = (sub - 1) & whole)
+              add (sets, k, sub);
+          }
     }
   return sets;
 }
@@ -46,7 +56,7 @@ ax_sentence_vectors_build (const AxDataset *dataset, const char *encoder_folder,
     return FALSE;
   guint dim = (guint) ax_sentence_encoder_width (encoder);
   g_autoptr (AxSentenceBuilder) builder = builder_new (dim);
-  g_autoptr (GHashTable) sets = sets_new (dataset, NULL, -1);
+  g_autoptr (GHashTable) sets = sets_new (dataset, NULL, -1, AX_MARKS_ALL, TRUE);
   g_autofree float *vector = g_new (float, dim);
   GHashTableIter it;
   gpointer key;
@@ -63,8 +73,28 @@ ax_sentence_vectors_build (const AxDataset *dataset, const char *encoder_folder,
   return file != NULL && ax_sentence_file_save (file, path, AX_DTYPE_F32, error);
 }
 
+GArray *
+ax_sentence_db_choose (const AxDataset *dataset, const AxSplit *split, AxSentenceFile *vectors, AxMarkSet marks)
+{
+  g_autoptr (GHashTable) sets = sets_new (dataset, split, AX_SPLIT_TRAIN, marks, FALSE);
+  GArray *rows = g_array_new (FALSE, FALSE, sizeof (guint));
+  for (guint k = 0; k < N; k++)
+    {
+      guint first, count;
+      ax_sentence_file_range (vectors, k, &first, &count);
+      for (guint j = first; j < first + count; j++)
+        {
+          AxMarkSet says;
+          if (ax_sentence_findings (ax_sentence_file_text (vectors, j), &says) && g_hash_table_contains (sets, &(gint64){ (gint64) k << 32 | says }))
+            g_array_append_val (rows, j);
+        }
+    }
+  return rows;
+}
+
 gboolean
-ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm, const char *vectors_file, const char *path, guint *n, GError **error)
+ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm, const char *vectors_file, AxMarkSet marks, const char *path, guint *n,
+                      GError **error)
 {
   g_autoptr (AxSentenceFile) vectors = ax_sentence_file_open (vectors_file, error);
   if (vectors == NULL)
@@ -77,25 +107,19 @@ ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm
       return FALSE;
     }
   g_autoptr (AxSentenceBuilder) builder = builder_new (proj);
-  g_autoptr (GHashTable) sets = sets_new (dataset, split, AX_SPLIT_TRAIN);
+  g_autoptr (GArray) rows = ax_sentence_db_choose (dataset, split, vectors, marks);
   g_autoptr (AxTape) tape = ax_tape_new (FALSE);
-  for (guint k = 0; k < N; k++)
+  for (guint i = 0; i < rows->len; i++)
     {
-      guint first, count;
-      ax_sentence_file_range (vectors, k, &first, &count);
-      for (guint j = first; j < first + count; j++)
-        {
-          AxMarkSet marks;
-          const char *sentence = ax_sentence_file_text (vectors, j);
-          if (!ax_sentence_findings (sentence, &marks) || !g_hash_table_contains (sets, &(gint64){ (gint64) k << 32 | marks }))
-            continue;
-          ax_tape_reset (tape);
-          AxTensor *x = ax_tensor_new (tape, FALSE, 2, (int[]){ 1, (int) dim });
-          memcpy (x->data, ax_sentence_file_vectors (vectors) + (gsize) j * dim, dim * sizeof (float));
-          AxTensor *y = ax_apm_project_text (apm, tape, x);
-          if (!ax_sentence_builder_add (builder, k, sentence, y->data, error))
-            return FALSE;
-        }
+      guint j = g_array_index (rows, guint, i), k = 0, first, count;
+      for (ax_sentence_file_range (vectors, k, &first, &count); j >= first + count; ax_sentence_file_range (vectors, k, &first, &count))
+        k++;
+      ax_tape_reset (tape);
+      AxTensor *x = ax_tensor_new (tape, FALSE, 2, (int[]){ 1, (int) dim });
+      memcpy (x->data, ax_sentence_file_vectors (vectors) + (gsize) j * dim, dim * sizeof (float));
+      AxTensor *y = ax_apm_project_text (apm, tape, x);
+      if (!ax_sentence_builder_add (builder, k, ax_sentence_file_text (vectors, j), y->data, error))
+        return FALSE;
     }
   *n = ax_sentence_builder_n (builder);
   g_autoptr (AxSentenceFile) file = ax_sentence_builder_finish (builder, error);

@@ -225,6 +225,8 @@ static int find_phrase(const char *text, gsize length) {
   return -1;
 }
 
+int ax_mark_of_phrase(const char *phrase) { return find_phrase(phrase, strlen(phrase)); }
+
 gboolean ax_sentence_findings(const char *sentence, AxMarkSet *marks) {
   *marks = 0;
   if (g_str_has_suffix(sentence, " is healthy."))

@@ -29,9 +29,11 @@ typedef enum {
 
 /* Bits 1 << AX_MARK_x. */
 typedef guint32 AxMarkSet;
+#define AX_MARKS_ALL ((1u << AX_MARK_N) - 1)
 
-/* "lung opacity"; NULL past the last. */
+/* "lung opacity"; NULL past the last. And back: -1 if it is none. */
 const char *ax_mark_phrase(guint mark);
+int ax_mark_of_phrase(const char *phrase);
 
 /* The mark of a reader's box, of a phantom's CheXpert label ("Pleural Effusion") or of a word of the NIH text program; -1 if there is none. */
 int ax_mark_of_box(AxBoxLabel label);

@@ -3,7 +3,6 @@
 #include "engine/checkpoint/sentence_file.h"
 #include "engine/training/apm_loss.h"
 #include "engine/training/random.h"
-#include "engine/training/sentences.h"
 #include <string.h>
 
 #define N AX_DATASET_N_OBJECTS
@@ -17,7 +16,7 @@ struct _AxTextTargets {
 };
 
 AxTextTargets *
-ax_text_targets_load (const char *vectors_file, const AxDataset *dataset, int dim, GError **error)
+ax_text_targets_load (const char *vectors_file, const AxDataset *dataset, AxMarkSet marks, int dim, GError **error)
 {
   AxTextTargets *t = g_new0 (AxTextTargets, 1);
   t->file = ax_sentence_file_open (vectors_file, error);
@@ -43,10 +42,10 @@ ax_text_targets_load (const char *vectors_file, const AxDataset *dataset, int di
         {
           gsize at = (gsize) i * N + k;
           t->row[at] = -1;
-          t->shows[at] = facts[k].present != 0;
+          t->shows[at] = (facts[k].present & marks) != 0;
           if (facts[k].weight <= 0 || !dataset->images[i].ok)
             continue;
-          g_autofree char *sentence = ax_sentence_new (k, facts[k].present);
+          g_autofree char *sentence = ax_sentence_new (k, facts[k].present & marks);
           guint first, count;
           ax_sentence_file_range (t->file, k, &first, &count);
           for (guint j = first; j < first + count && t->row[at] < 0; j++)

@@ -9,8 +9,9 @@
 
 typedef struct _AxTextTargets AxTextTargets;
 
-/* vectors_file: a sentence file (engine/checkpoint/sentence_file.h) with vectors of S, width dim. Errors: a sentence of the data set is missing from it. */
-AxTextTargets *ax_text_targets_load (const char *vectors_file, const AxDataset *dataset, int dim, GError **error);
+/* vectors_file: a sentence file (engine/checkpoint/sentence_file.h) with vectors of S, width dim. Sentences speak of `marks` only, as those of the database.
+ * Errors: a sentence of the data set is missing from it. */
+AxTextTargets *ax_text_targets_load (const char *vectors_file, const AxDataset *dataset, AxMarkSet marks, int dim, GError **error);
 void           ax_text_targets_free (AxTextTargets *t);
 /* The contrastive loss of a batch over structures whose facts are known: all that show something and a draw of healthy ones, so that at most
  * AX_TEXT_ROWS rows enter the n x n matrix. Phantoms have no sentences here. */

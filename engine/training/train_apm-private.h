@@ -1,14 +1,16 @@
 /* What the files of the trainer share. */
 #pragma once
+#include "engine/training/mark_targets.h"
 #include "engine/training/text_targets.h"
 #include "engine/training/train_apm.h"
 #include <stdio.h>
 
-typedef struct { double l1, giou, labels, contrastive, dense, norm; } Losses;
+typedef struct { double l1, giou, labels, contrastive, dense, marks, retrieval, norm; } Losses;
 
 typedef struct {
   double iou, lungs, heart;    /* mean IoU over the 36 structures, both lungs, the heart */
   double sides, mirror_iou;    /* on mirrored images: share of pairs with their sides right; IoU between the two answers */
+  double named, marked;        /* of the findings that radiologists marked in structures, the share named by the retrieved sentence; of those named, marked */
   double auroc_opacity, auroc_effusion, auroc_mean;
   double score;                /* what the best weights are chosen by */
 } AxValidation;
@@ -17,10 +19,12 @@ typedef struct {
   const AxTrainConfig *config;
   AxDataset    *dataset;
   AxPictures   *base, *pictures;   /* at picture_side; at the stage's size */
-  GArray       *train, *validation;/* guint indices into the data set */
+  AxSplit      *split;
+  GArray       *train, *validation;/* guint indices into the data set; train holds images with readings repeat_read times */
   AxApm        *apm;
   AxParameters *aux;
   AxTextTargets *text;             /* NULL: no contrastive loss */
+  AxMarkTargets *marks;            /* NULL: no sentence vectors */
   AxTape       *tape;
   AxBatch      *batch, *next;
   const AxTrainStage *stage;

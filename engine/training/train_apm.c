@@ -1,5 +1,7 @@
 /* The training loop of the Anatomy Perception Module. See train_apm.h; validation is in train_validate.c. */
 #include "engine/training/train_apm-private.h"
+#include "engine/checkpoint/model_folder.h"
+#include "engine/model/apm_file.h"
 #include "engine/training/apm_loss.h"
 #include "engine/training/metrics_file.h"
 #include "engine/training/random.h"
@@ -24,6 +26,8 @@ run_free (Run *run)
   g_clear_pointer (&run->train, g_array_unref);
   g_clear_pointer (&run->validation, g_array_unref);
   ax_text_targets_free (run->text);
+  ax_mark_targets_free (run->marks);
+  g_clear_pointer (&run->split, ax_split_free);
   if (run->csv)
     fclose (run->csv);
 }
@@ -44,6 +48,8 @@ aux_create (Run *run)
     }
   ax_parameters_add (run->aux, "aux.token.weight", TRUE, 2, (int[]){ 4 * AX_DATASET_N_OBJECTS, d });
   ax_parameters_add (run->aux, "aux.token.bias", TRUE, 1, (int[]){ 4 * AX_DATASET_N_OBJECTS });
+  ax_parameters_add (run->aux, "aux.marks.weight", TRUE, 2, (int[]){ AX_MARK_N, d });
+  ax_parameters_add (run->aux, "aux.marks.bias", TRUE, 1, (int[]){ AX_MARK_N });
   for (guint i = 0; i < run->aux->list->len; i++)
     {
       AxParameter *p = run->aux->list->pdata[i];
@@ -157,6 +163,12 @@ step (Run *run, const AxTrainStage *s, gint64 at, gint64 within)
   l->contrastive = s->weight_contrastive > 0 && run->text ? ax_text_targets_loss (run->text, run->apm, run->tape, &out, b, c->seed, at,
                                                                                   s->weight_contrastive) : 0;
   l->dense = c->weight_dense > 0 ? dense_losses (run, &out) : 0;
+  l->marks = l->retrieval = 0;
+  if (run->marks && c->weight_marks > 0)
+    l->marks = ax_mark_targets_loss (run->marks, run->tape, aux_linear (run, ax_dropout_op (run->tape, out.attended, 0.2f), "aux.marks"), b, c->bag_weight,
+                                     c->weight_marks);
+  if (run->marks && c->weight_retrieval > 0 && s->weight_contrastive > 0)
+    l->retrieval = ax_mark_targets_retrieval (run->marks, run->apm, run->tape, &out, b, c->retrieval_scale, c->finding_weight, c->weight_retrieval);
   if (c->weight_aux > 0)
     aux_box_losses (run, &out);
   ax_tape_backward (run->tape);
@@ -199,7 +211,7 @@ enter_stage (Run *run, const AxTrainStage *s)
 
 /* ---- metrics.csv -------------------------------------------------------------------------------------------------------- */
 
-#define CSV_HEAD "step,size,lr,loss_l1,loss_giou,loss_labels,loss_contrastive,loss_dense,grad_norm,val_iou,val_lungs,val_heart,val_sides,val_mirror_iou,val_auroc_opacity,val_auroc_effusion,val_auroc_mean\n"
+#define CSV_HEAD "step,size,lr,loss_l1,loss_giou,loss_labels,loss_contrastive,loss_dense,grad_norm,val_iou,val_lungs,val_heart,val_sides,val_mirror_iou,val_auroc_opacity,val_auroc_effusion,val_auroc_mean,loss_marks,loss_retrieval,val_named,val_marked\n"
 
 static void
 csv_write (Run *run, gint64 at, const AxTrainStage *s, double lr, const Losses *l, const AxValidation *v)
@@ -207,14 +219,64 @@ csv_write (Run *run, gint64 at, const AxTrainStage *s, double lr, const Losses *
   fprintf (run->csv, "%" G_GINT64_FORMAT ",%d,%.3g,%.5f,%.5f,%.5f,%.5f,%.5f,%.4g", at, s->size, lr, l->l1, l->giou, l->labels, l->contrastive,
            l->dense, l->norm);
   if (v)
-    fprintf (run->csv, ",%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f\n", v->iou, v->lungs, v->heart, v->sides, v->mirror_iou, v->auroc_opacity,
+    fprintf (run->csv, ",%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%.4f", v->iou, v->lungs, v->heart, v->sides, v->mirror_iou, v->auroc_opacity,
              v->auroc_effusion, v->auroc_mean);
   else
-    fprintf (run->csv, ",,,,,,,,\n");
+    fprintf (run->csv, ",,,,,,,,");
+  fprintf (run->csv, ",%.5f,%.5f", l->marks, l->retrieval);
+  if (v)
+    fprintf (run->csv, ",%.4f,%.4f\n", v->named, v->marked);
+  else
+    fprintf (run->csv, ",,\n");
   fflush (run->csv);
 }
 
 /* ---- set-up ------------------------------------------------------------------------------------------------------------- */
+
+/* Weights of another model's folder. Its text side is not in the folder and keeps its random start. */
+static gboolean
+start_from (Run *run, GError **error)
+{
+  const AxTrainConfig *c = run->config;
+  g_autoptr (AxModelFolder) folder = ax_model_folder_open (c->start, error);
+  const char *file = folder ? ax_model_folder_get_file (folder, "apm") : NULL;
+  JsonObject *shape = file ? ax_json_get_object (ax_model_folder_get_config (folder), "apm", error) : NULL;
+  AxApmConfig config;
+  if (folder != NULL && file == NULL)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s/model.json names no \"apm\" weights", c->start);
+  if (shape == NULL || !ax_apm_config_from_json (shape, &config, error))
+    return FALSE;
+  JsonObject *files = ax_json_get_object (ax_model_folder_get_root (folder), "files", error);
+  JsonObject *entry = files ? ax_json_get_object (files, "apm", error) : NULL;
+  const char *sum = entry ? ax_json_get_string (entry, "sha256", error) : NULL;
+  if (sum == NULL)
+    return FALSE;
+  if (c->start_sha256 && g_ascii_strcasecmp (sum, c->start_sha256) != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s is not the weight file that the configuration starts from: its SHA-256 is %s, not %s",
+                   file, sum, c->start_sha256);
+      return FALSE;
+    }
+  config.text_dim = 0;
+  g_autoptr (AxApm) from = ax_apm_new (&config, error);
+  if (from == NULL || !ax_apm_load (from, file, error))
+    return FALSE;
+  AxParameters *to = ax_apm_parameters (run->apm);
+  for (guint i = 0; i < to->list->len; i++)
+    {
+      AxParameter *p = to->list->pdata[i], *q = ax_parameters_get (ax_apm_parameters (from), p->name);
+      if (q == NULL && g_str_has_prefix (p->name, "text_model."))
+        continue;
+      if (q == NULL || q->t.n != p->t.n || memcmp (q->t.shape, p->t.shape, sizeof q->t.shape) != 0)
+        {
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s has another shape than the configuration: %s", c->start, p->name);
+          return FALSE;
+        }
+      memcpy (p->t.data, q->t.data, p->t.n * sizeof (float));
+    }
+  to->generation++;
+  return TRUE;
+}
 
 static gboolean
 prepare (Run *run, gint64 *at, GError **error)
@@ -236,13 +298,16 @@ prepare (Run *run, gint64 *at, GError **error)
   if (run->apm == NULL)
     return FALSE;
   ax_apm_init (run->apm, c->seed);
+  if (c->start && !start_from (run, error))
+    return FALSE;
   aux_create (run);
   ax_parameters_prepare (ax_apm_parameters (run->apm), TRUE);
   ax_parameters_prepare (run->aux, TRUE);
   if (c->vectors_file && g_file_test (c->vectors_file, G_FILE_TEST_EXISTS))
     {
-      run->text = ax_text_targets_load (c->vectors_file, run->dataset, c->model.text_dim, error);
-      if (run->text == NULL)
+      run->text = ax_text_targets_load (c->vectors_file, run->dataset, c->sentence_marks, c->model.text_dim, error);
+      run->marks = run->text ? ax_mark_targets_new (c->vectors_file, run->dataset, run->split, c->sentence_marks, c->model.text_dim, error) : NULL;
+      if (run->marks == NULL)
         return FALSE;
     }
   g_autofree char *state = g_build_filename (c->run_dir, "state.safetensors", NULL), *csv = g_build_filename (c->run_dir, "metrics.csv", NULL);

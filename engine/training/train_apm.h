@@ -26,9 +26,15 @@ typedef struct {
 
 typedef struct {
   char        *data_dir, *split_file, *run_dir, *vectors_file;
+  char        *start;          /* model folder whose weights the run begins with, or NULL: a random start. P_S always starts fresh: folders lack it */
+  char        *start_sha256;   /* what its weight file must be, or NULL */
+  AxMarkSet    sentence_marks; /* the findings that sentences of the database may name */
   guint64      seed;
   AxApmConfig  model;
   double       weight_l1, weight_giou, weight_labels, weight_dense, weight_aux;
+  double       weight_marks, bag_weight;          /* mark_targets.h */
+  double       weight_retrieval, retrieval_scale, finding_weight;
+  int          repeat_read;    /* images that a radiologist read come so many times an epoch */
   double       decay, clip;
   int          picture_side;   /* images are kept at this size and averaged down to each stage's */
   gint64       validate_every, save_every;

@@ -3,6 +3,31 @@
 #include "engine/training/phantom.h"
 #include "engine/training/train_apm.h"
 
+/* {"key": ["lung opacity", ...]}; all marks when it is not there. */
+static AxMarkSet
+read_marks (AxConfigReader *r, const char *key)
+{
+  AxMarkSet set = 0;
+  g_hash_table_add (r->known, (gpointer) key);
+  if (r->failed || !json_object_has_member (r->object, key))
+    return AX_MARKS_ALL;
+  JsonNode *node = json_object_get_member (r->object, key);
+  JsonArray *list = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  for (guint i = 0; list && i < json_array_get_length (list); i++)
+    {
+      JsonNode *item = json_array_get_element (list, i);
+      gboolean text = JSON_NODE_HOLDS_VALUE (item) && json_node_get_value_type (item) == G_TYPE_STRING;
+      int mark = text ? ax_mark_of_phrase (json_node_get_string (item)) : -1;
+      if (mark < 0)
+        list = NULL;
+      else
+        set |= 1u << mark;
+    }
+  if (list == NULL)
+    ax_config_fail (r, "\"%s\" must be a list of findings such as \"lung opacity\"", key);
+  return set;
+}
+
 static void
 read_stage (AxConfigReader *outer, JsonObject *object, AxTrainConfig *c, const AxTrainStage *before)
 {
@@ -55,6 +80,9 @@ ax_train_config_load (const char *path, GError **error)
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: \"data\" and \"split\" must name a folder and a file", path);
       return NULL;
     }
+  c->start = ax_config_path (&r, "start", NULL);
+  c->start_sha256 = g_strdup (ax_config_text (&r, "start_sha256"));
+  c->sentence_marks = read_marks (&r, "sentence_marks");
   c->seed = (guint64) ax_config_number (&r, "seed", 2025, 0, 9e15);
   AxApmConfig d = ax_apm_config_default ();
   d.depth = (int) ax_config_number (&r, "depth", 50, 18, 50);
@@ -74,6 +102,12 @@ ax_train_config_load (const char *path, GError **error)
   c->weight_labels = ax_config_number (&r, "weight_labels", 2, 0, 1000);
   c->weight_dense = ax_config_number (&r, "weight_dense", 0, 0, 1000);
   c->weight_aux = ax_config_number (&r, "weight_aux", 0, 0, 1000);
+  c->weight_marks = ax_config_number (&r, "weight_marks", 0, 0, 1000);
+  c->bag_weight = ax_config_number (&r, "bag_weight", 1, 0, 1000);
+  c->weight_retrieval = ax_config_number (&r, "weight_retrieval", 0, 0, 1000);
+  c->retrieval_scale = ax_config_number (&r, "retrieval_scale", 20, 0.01, 1000);
+  c->finding_weight = ax_config_number (&r, "finding_weight", 1, 0.001, 1000);
+  c->repeat_read = (int) ax_config_number (&r, "repeat_read", 1, 1, 100);
   c->decay = ax_config_number (&r, "decay", 1e-4, 0, 1);
   c->clip = ax_config_number (&r, "clip", 0.1, 0, 1e9);
   c->picture_side = (int) ax_config_number (&r, "picture_side", d.input_size, 32, 1024);
@@ -108,5 +142,7 @@ ax_train_config_free (AxTrainConfig *config)
   g_free (config->split_file);
   g_free (config->run_dir);
   g_free (config->vectors_file);
+  g_free (config->start);
+  g_free (config->start_sha256);
   g_free (config);
 }

@@ -8,7 +8,7 @@
 gboolean
 ax_train_select (Run *run, GError **error)
 {
-  g_autoptr (AxSplit) split = ax_split_load (run->config->split_file, error);
+  AxSplit *split = run->split = ax_split_load (run->config->split_file, error);
   if (split == NULL || !ax_split_check (split, run->dataset, error))
     return FALSE;
   run->train = g_array_new (FALSE, FALSE, sizeof (guint));
@@ -16,9 +16,10 @@ ax_train_select (Run *run, GError **error)
   for (guint i = 0; i < run->dataset->n; i++)
     {
       int part = ax_split_part_of (split, run->dataset->images[i].patient);
-      if (part == AX_SPLIT_TRAIN)
+      int times = ax_dataset_image_is_read (&run->dataset->images[i]) ? run->config->repeat_read : 1;
+      for (int k = 0; part == AX_SPLIT_TRAIN && k < times; k++)
         g_array_append_val (run->train, i);
-      else if (part == AX_SPLIT_VALIDATION)
+      if (part == AX_SPLIT_VALIDATION)
         g_array_append_val (run->validation, i);
     }
   if (run->train->len == 0 || run->validation->len == 0)
@@ -57,6 +58,44 @@ recalibrate (Run *run, AxTape *tape)
   ax_tape_set_training (tape, FALSE, 0);
 }
 
+static guint
+bits (AxMarkSet set)
+{
+  guint n = 0;
+  for (; set != 0; set &= set - 1)
+    n++;
+  return n;
+}
+
+/* Retrieval as the evaluation judges it (engine/evaluation/apm_figures.h), on objects [n, 36, d] of the validation images. */
+static void
+judge_retrieval (Run *run, const float *objects, AxValidation *v)
+{
+  guint n = run->validation->len;
+  double hit = 0, is = 0, says = 0;
+  v->named = v->marked = 0;
+  if (run->marks == NULL)
+    return;
+  g_autofree AxMarkSet *named = g_new (AxMarkSet, (gsize) n * AX_DATASET_N_OBJECTS);
+  ax_mark_targets_retrieve (run->marks, run->apm, objects, n, named);
+  for (guint i = 0; i < n; i++)
+    {
+      const AxDatasetImage *im = &run->dataset->images[g_array_index (run->validation, guint, i)];
+      AxStructureFacts facts[AX_DATASET_N_OBJECTS];
+      ax_structure_facts (im, facts);
+      for (int o = 0; o < AX_DATASET_N_OBJECTS; o++)
+        if (im->ok && im->visible[o])
+          {
+            AxMarkSet present = facts[o].present & facts[o].known, said = named[i * AX_DATASET_N_OBJECTS + (guint) o] & facts[o].known;
+            hit += bits (present & said);
+            is += bits (present);
+            says += bits (said);
+          }
+    }
+  v->named = hit / MAX (is, 1);
+  v->marked = hit / MAX (says, 1);
+}
+
 void
 ax_train_validate (Run *run, AxValidation *v)
 {
@@ -65,7 +104,8 @@ ax_train_validate (Run *run, AxValidation *v)
   gsize n = run->validation->len;
   double sum[3] = { 0 }, count[3] = { 0 }, mirror = 0, mirrors = 0, kept = 0, pairs = 0;
   g_autofree float *scores = g_new (float, n * L), *plain = g_new (float, n * N * 4);
-  int batch = run->batch->batch;
+  int batch = run->batch->batch, d = run->config->model.proj_dim;
+  g_autofree float *objects = g_new (float, n * N * d);
   recalibrate (run, tape);
   AxBatch *b = ax_batch_new (batch, run->stage->size);
   for (int pass = 0; pass < 2; pass++)
@@ -85,6 +125,7 @@ ax_train_validate (Run *run, AxValidation *v)
             if (pass == 0)
               {
                 memcpy (first, box, N * 4 * sizeof (float));
+                memcpy (objects + (at + (gsize) k) * N * d, out.objects->data + (gsize) k * N * d, (gsize) N * d * sizeof (float));
                 memcpy (scores + (at + (gsize) k) * L, out.image_logits->data + (gsize) k * L, L * sizeof (float));
               }
             else
@@ -145,5 +186,8 @@ ax_train_validate (Run *run, AxValidation *v)
         total += a, labels++;
     }
   v->auroc_mean = labels ? total / labels : 0.5;
+  judge_retrieval (run, objects, v);
   v->score = v->iou + 0.25 * v->sides + 0.25 * v->mirror_iou + 0.5 * v->auroc_mean;
+  if (run->marks)
+    v->score += v->named + v->marked > 0 ? v->named * v->marked / (v->named + v->marked) : 0; /* half the F1 */
 }

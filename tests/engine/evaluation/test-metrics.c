@@ -123,6 +123,46 @@ static void test_platt(void) {
   near("equal logits", ax_platt_apply(ax_platt_fit(same, half, 4), 2), 0.5, 1e-8);
 }
 
+static void test_platt_shared(void) {
+  /* two labels with one slope and offsets of their own, and one that has a single class */
+  enum { N = 20000 };
+  static double z[3][N];
+  static guint8 y[3][N];
+  const double offset[2] = {-1.5, 0.4};
+  AxRandom r = ax_random_init(5, 1, 4);
+  for (int s = 0; s < 3; s++)
+    for (int i = 0; i < N; i++) {
+      z[s][i] = 2 * ax_random_normal(&r);
+      y[s][i] = s < 2 && ax_random_uniform(&r) < 1 / (1 + exp(-(0.8 * z[s][i] + offset[s])));
+    }
+  AxPlattSet sets[3] = {{z[0], y[0], N}, {z[1], y[1], N}, {z[2], y[2], 100}};
+  double b[3];
+  const double a = ax_platt_fit_shared(sets, 3, b);
+  /* weights p(1-p) of about 0.13: standard errors near 1 / sqrt(40000 * 0.13 * 4) = 0.007 and 1 / sqrt(20000 * 0.13) = 0.02 */
+  near("shared slope", a, 0.8, 4 * 0.007);
+  near("first offset", b[0], offset[0], 4 * 0.02);
+  near("second offset", b[1], offset[1], 4 * 0.02);
+  /* alone it is Platt's own fit; both stop within rounding of the same minimum: (gradient 1e-10) / (curvature above 1000) */
+  const AxPlatt own = ax_platt_fit(z[0], y[0], N);
+  near("one set", ax_platt_fit_shared(sets, 1, b), own.a, 1e-9);
+  near("its offset", b[0], own.b, 1e-9);
+  near("offset at a slope", ax_platt_fit_offset(z[0], y[0], N, own.a), own.b, 1e-9);
+  /* a single class: the smoothed share, 1 / 102, at slope 0 */
+  g_assert_true(ax_platt_fit_shared(sets + 2, 1, b) == 0);
+  near("smoothed share", ax_platt_apply((AxPlatt){0, b[0]}, 3), 1.0 / 102, 1e-9);
+  /* backwards: never below 0 */
+  const double back[4] = {2, 1, -1, -2};
+  const guint8 truth[4] = {0, 0, 1, 1};
+  const AxPlattSet wrong = {back, truth, 4};
+  g_assert_true(ax_platt_fit_shared(&wrong, 1, b) == 0);
+  near("half", b[0], 0, 1e-9);
+  near("no data", ax_platt_fit_offset(back, truth, 0, 1), 0, EXACT);
+  /* extreme logits stay finite */
+  const double far[3] = {-900, 5, 900};
+  const guint8 some[3] = {0, 1, 1};
+  g_assert_true(isfinite(ax_platt_fit_offset(far, some, 3, 1000)));
+}
+
 typedef struct {
   const double *values;
 } MeanData;
@@ -175,6 +215,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/metrics/counts", test_counts);
   g_test_add_func("/metrics/calibration-error", test_calibration_error);
   g_test_add_func("/metrics/platt", test_platt);
+  g_test_add_func("/metrics/platt-shared", test_platt_shared);
   g_test_add_func("/metrics/bootstrap", test_bootstrap);
   return g_test_run();
 }

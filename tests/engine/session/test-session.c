@@ -3,6 +3,7 @@
 #include "engine/checkpoint/model_folder.h"
 #include "engine/checkpoint/sentence_file.h"
 #include "engine/model/apm_file.h"
+#include "engine/session/model.h"
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
@@ -24,8 +25,9 @@ config (void)
   return c;
 }
 
+/* calibration: NULL, or the JSON of model.json's list. */
 static char *
-make_folder (AxApmStore store)
+make_folder_calibrated (AxApmStore store, const char *calibration)
 {
   g_autoptr (GError) error = NULL;
   char *dir = g_dir_make_tmp ("ax-session-XXXXXX", &error);
@@ -52,13 +54,23 @@ make_folder (AxApmStore store)
   g_autoptr (AxSentenceFile) file = ax_sentence_builder_finish (builder, &error);
   g_assert_true (ax_sentence_file_save (file, db, AX_DTYPE_F16, &error));
   g_autoptr (JsonObject) root = json_object_new ();
-  json_object_set_object_member (root, "apm", ax_apm_config_to_json (&c));
+  JsonObject *shape = ax_apm_config_to_json (&c);
+  if (calibration)
+    json_object_set_member (shape, "calibration", json_from_string (calibration, &error));
+  g_assert_no_error (error);
+  json_object_set_object_member (root, "apm", shape);
   AxModelDescription d = { .name = "random", .config = root,
                            .files = (const char *const[]){ "apm", "apm.safetensors", "sentences", "sentences.safetensors", NULL } };
   gboolean ok = ax_model_folder_write (dir, &d, &error);
   g_assert_no_error (error);
   g_assert_true (ok);
   return dir;
+}
+
+static char *
+make_folder (AxApmStore store)
+{
+  return make_folder_calibrated (store, NULL);
 }
 
 static AxImage *
@@ -209,6 +221,48 @@ test_bad_folders (void)
   g_assert_nonnull (strstr (error->message, "apm.safetensors"));
 }
 
+/* A label that model.json does not know ("known": false) is in no answer; the others keep their names and numbers, and the raw logits are all there. */
+static void
+test_known_labels (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AxImage) image = make_image (128, 128);
+  g_autoptr (GString) all = g_string_new ("["), some = g_string_new ("[");
+  for (int l = 0; l < 14; l++)
+    {
+      g_string_append_printf (all, "%s{\"a\":0.5,\"b\":%d}", l ? "," : "", l);
+      g_string_append_printf (some, "%s{\"a\":0.5,\"b\":%d,\"known\":%s}", l ? "," : "", l, l == 0 || l == 5 || l == 13 ? "false" : "true");
+    }
+  g_string_append (all, "]");
+  g_string_append (some, "]");
+  g_autofree char *whole = make_folder_calibrated (AX_APM_STORE_F16, all->str), *part = make_folder_calibrated (AX_APM_STORE_F16, some->str);
+  g_autoptr (AxModel) a = ax_model_load (whole, &error), b = ax_model_load (part, &error);
+  g_assert_no_error (error);
+  g_assert_true (ax_model_label_known (a, 13) && !ax_model_label_known (b, 13) && ax_model_label_known (b, 9) && !ax_model_label_known (a, 14));
+  g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  float la[14], lb[14] = { 0 };
+  g_autoptr (AxPerception) p = ax_model_perceive (a, tape, image, FALSE, 1, NULL, NULL, la, NULL, &error);
+  g_autoptr (AxPerception) q = ax_model_perceive (b, tape, image, FALSE, 1, NULL, NULL, lb, NULL, &error);
+  g_assert_cmpuint (p->n_findings, ==, 14);
+  g_assert_cmpuint (q->n_findings, ==, 11);
+  g_assert_cmpmem (la, sizeof la, lb, sizeof lb);
+  for (guint i = 0, k = 0; i < 14; i++)
+    if (i != 0 && i != 5 && i != 13)
+      {
+        g_assert_cmpstr (q->findings[k].name, ==, p->findings[i].name);
+        g_assert_true (q->findings[k].probability == p->findings[i].probability);
+        k++;
+      }
+  g_autofree char *json = ax_perception_to_json (q, "x.png", b, FALSE);
+  g_assert_null (strstr (json, "Support Devices"));
+  g_assert_nonnull (strstr (json, "Pleural Effusion"));
+
+  g_autofree char *wrong = make_folder_calibrated (AX_APM_STORE_F16, "[{\"a\":1,\"b\":0,\"known\":\"no\"},{},{},{},{},{},{},{},{},{},{},{},{},{}]");
+  g_assert_null (ax_model_load (wrong, &error));
+  g_test_message ("refused: %s", error->message);
+  g_assert_nonnull (strstr (error->message, "known"));
+}
+
 /* The stored forms: float32 comes back as it was, float16 within its rounding (2^-11 relative), 8 bits within half a step of each row. */
 static void
 test_stores (void)
@@ -254,6 +308,7 @@ main (int argc, char **argv)
   g_test_add_func ("/session/async", test_async);
   g_test_add_func ("/session/bad-folders", test_bad_folders);
   g_test_add_func ("/session/stores", test_stores);
+  g_test_add_func ("/session/known-labels", test_known_labels);
   int result = g_test_run ();
   for (guint i = 0; i < folders->len; i++)
     g_spawn_sync (NULL, (char *[]){ "rm", "-rf", folders->pdata[i], NULL }, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);

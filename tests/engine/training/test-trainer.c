@@ -1,4 +1,6 @@
 /* The trainer: gradients of the losses, augmentation, resuming, refusals. Uses small generated data sets; no reference files. */
+#include "engine/checkpoint/model_folder.h"
+#include "engine/model/apm_file.h"
 #include "engine/training/apm_batch.h"
 #include "engine/training/apm_loss.h"
 #include "engine/training/apm_metrics.h"
@@ -88,6 +90,30 @@ loss_contrastive (AxTape *tape, AxTensor *x)
   return l;
 }
 
+/* Three rows that choose among six candidates; row 1 may take either of two, row 2 counts half. */
+static double
+loss_choice (AxTape *tape, AxTensor *x)
+{
+  static const guint8 role[3 * 6] = { 2, 1, 1, 0, 0, 1, 1, 2, 2, 1, 0, 0, 0, 0, 1, 1, 2, 1 };
+  static const float row_weight[3] = { 1, 2, 0.5f };
+  AxTensor *text = leaf (tape, 2, (int[]){ 6, 4 }, other);
+  double l = ax_loss_choice (tape, ax_l2norm (tape, x, 1e-12f), ax_l2norm (tape, text, 1e-12f), role, row_weight, 7, 1);
+  ax_tape_backward (tape);
+  return l;
+}
+
+/* The same by the other side: x are the candidates. */
+static double
+loss_choice_text (AxTape *tape, AxTensor *x)
+{
+  static const guint8 role[3 * 6] = { 2, 1, 1, 0, 0, 1, 1, 2, 2, 1, 0, 0, 0, 0, 1, 1, 2, 1 };
+  static const float row_weight[3] = { 1, 2, 0.5f };
+  AxTensor *rows = leaf (tape, 2, (int[]){ 3, 4 }, other);
+  double l = ax_loss_choice (tape, ax_l2norm (tape, rows, 1e-12f), ax_l2norm (tape, x, 1e-12f), role, row_weight, 7, 1);
+  ax_tape_backward (tape);
+  return l;
+}
+
 static void
 test_gradients (void)
 {
@@ -125,6 +151,17 @@ test_gradients (void)
     }
   /* The temperature of 0.01 makes this function stiff: third derivatives are 100 times larger. */
   check_gradient ("contrastive", loss_contrastive, 2, (int[]){ 6, 4 }, objects, 3e-2);
+  check_gradient ("choice", loss_choice, 2, (int[]){ 3, 4 }, objects, 2e-3);
+  check_gradient ("choice, candidates", loss_choice_text, 2, (int[]){ 6, 4 }, objects, 2e-3);
+
+  /* Every candidate right costs nothing; one right one of two equal ones costs log 2; no weight, no loss. */
+  g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  const float two[4] = { 1, 0, 1, 0 }, one = 1, zero = 0;
+  AxTensor *row = leaf (tape, 2, (int[]){ 1, 2 }, two), *text = leaf (tape, 2, (int[]){ 2, 2 }, two);
+  row->needs_grad = text->needs_grad = FALSE;
+  g_assert_cmpfloat (ax_loss_choice (tape, row, text, (const guint8[]){ 2, 2 }, &one, 20, 1), ==, 0);
+  g_assert_cmpfloat (fabs (ax_loss_choice (tape, row, text, (const guint8[]){ 2, 1 }, &one, 20, 1) - log (2)), <, 1e-12);
+  g_assert_cmpfloat (ax_loss_choice (tape, row, text, (const guint8[]){ 2, 1 }, &zero, 20, 1), ==, 0);
 }
 
 /* ---- a small data set of phantoms ---------------------------------------------------------------------------------------- */
@@ -290,6 +327,56 @@ replace (const char *path, const char *from, const char *to)
   g_assert_true (g_file_set_contents (path, changed, -1, &error));
 }
 
+/* A run that starts from a model's folder begins with its weights: with learning rate 0 they come out as they went in (but for the running statistics of
+ * batch normalisation). */
+static void
+test_start (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *dir = make_data (), *folder = g_build_filename (dir, "start-model", NULL), *weights = g_build_filename (folder, "apm.safetensors", NULL);
+  g_autofree char *path = write_config (dir, "start", 1);
+  g_assert_cmpint (g_mkdir (folder, 0755), ==, 0);
+  g_autoptr (AxTrainConfig) config = ax_train_config_load (path, &error);
+  g_assert_no_error (error);
+  g_autoptr (AxApm) apm = ax_apm_new (&config->model, &error);
+  ax_apm_init (apm, 99);
+  g_assert_true (ax_apm_save (apm, weights, AX_APM_STORE_I8, FALSE, &error));
+  g_autoptr (JsonObject) root = json_object_new ();
+  json_object_set_object_member (root, "apm", ax_apm_config_to_json (&config->model));
+  AxModelDescription d = { .name = "start", .config = root, .files = (const char *const[]){ "apm", "apm.safetensors", NULL } };
+  g_assert_true (ax_model_folder_write (folder, &d, &error));
+  g_assert_true (ax_apm_load (apm, weights, &error)); /* as 8 bits are read back */
+
+  replace (path, "\"depth\"", "\"start\": \"start-model\", \"depth\"");
+  replace (path, "\"lr\": 1e-3", "\"lr\": 0");
+  train (path, 0);
+  g_autoptr (AxApm) after = ax_apm_new (&config->model, &error);
+  g_autofree char *best = g_build_filename (dir, "start", "best.safetensors", NULL);
+  g_assert_true (ax_parameters_load (best, ax_apm_parameters (after), &error));
+  guint compared = 0;
+  for (guint i = 0; i < ax_apm_parameters (apm)->list->len; i++)
+    {
+      const AxParameter *p = ax_apm_parameters (apm)->list->pdata[i], *q = ax_apm_parameters (after)->list->pdata[i];
+      if (strstr (p->name, "running_"))
+        continue;
+      g_assert_cmpmem (p->t.data, p->t.n * sizeof (float), q->t.data, q->t.n * sizeof (float));
+      compared++;
+    }
+  g_assert_cmpuint (compared, >, 50);
+
+  g_autofree char *other_sum = write_config (dir, "start2", 1), *other_shape = write_config (dir, "start3", 1), *nowhere = write_config (dir, "start4", 1);
+  replace (other_sum, "\"depth\"", "\"start\": \"start-model\", \"start_sha256\": \"00ff\", \"depth\"");
+  refused (other_sum, "SHA-256");
+  replace (other_shape, "\"depth\"", "\"start\": \"start-model\", \"depth\"");
+  replace (other_shape, "\"ffn\": 32", "\"ffn\": 48");
+  refused (other_shape, "another shape");
+  replace (nowhere, "\"depth\"", "\"start\": \"no-such-model\", \"depth\"");
+  refused (nowhere, "no-such-model");
+  g_autofree char *marks = write_config (dir, "start5", 1);
+  replace (marks, "\"depth\"", "\"sentence_marks\": [\"lung opacity\", \"lungs\"], \"depth\"");
+  refused (marks, "sentence_marks");
+}
+
 static void
 test_refusals (void)
 {
@@ -385,6 +472,7 @@ main (int argc, char **argv)
   g_test_add_func ("/trainer/metrics", test_metrics);
   g_test_add_func ("/trainer/augmentation", test_augmentation);
   g_test_add_func ("/trainer/resume-after-kill", test_resume);
+  g_test_add_func ("/trainer/start", test_start);
   g_test_add_func ("/trainer/refusals", test_refusals); /* last: it damages the split */
   int result = g_test_run ();
   if (*data_dir)
