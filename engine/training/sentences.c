@@ -149,8 +149,7 @@ static AxMarkSet marks_of_text(guint32 text) {
   return set;
 }
 
-/* The marks that the readers of this image looked for everywhere. */
-static AxMarkSet marks_looked_for(const AxDatasetImage *image) {
+AxMarkSet ax_marks_looked_for(const AxDatasetImage *image) {
   AxMarkSet set = 0;
   if (image->rsna == AX_RSNA_NORMAL)
     set |= BIT(AX_MARK_N) - 1;
@@ -164,7 +163,7 @@ static AxMarkSet marks_looked_for(const AxDatasetImage *image) {
 }
 
 void ax_structure_facts(const AxDatasetImage *image, AxStructureFacts out[AX_DATASET_N_OBJECTS]) {
-  const AxMarkSet looked = marks_looked_for(image), words = marks_of_text(image->text);
+  const AxMarkSet looked = ax_marks_looked_for(image), words = marks_of_text(image->text);
   AxMarkSet placed[AX_DATASET_N_OBJECTS] = {0};
   if (image->ok && image->n_findings > 0) {
     g_autofree AxPlacedMark *marks = g_new(AxPlacedMark, image->n_findings);

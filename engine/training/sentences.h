@@ -58,6 +58,9 @@ gboolean ax_mark_overlaps(AxBox finding, AxBox structure);
 /* The set of marks in each of the 36 structures. */
 void ax_marks_place(const AxBox boxes[AX_DATASET_N_OBJECTS], const AxPlacedMark *marks, guint n, AxMarkSet out[AX_DATASET_N_OBJECTS]);
 
+/* The marks that the readers of this image looked for everywhere: one of them that is not drawn is absent. 0 for an image that nobody read. */
+AxMarkSet ax_marks_looked_for(const AxDatasetImage *image);
+
 /* What is known of one structure of one image. */
 typedef struct {
   AxMarkSet present; /* to be named */

@@ -1,0 +1,42 @@
+/* Between the makers of the nine tasks. What lives here: the sink that samples go into and one function a task. Each maker looks at one image's facts and
+ * adds as many samples as `count` says at most; question and answer always belong together. */
+#pragma once
+
+#include "engine/training/instruct.h"
+#include "engine/training/instruct_facts.h"
+#include "engine/training/instruct_phrases.h"
+#include "engine/training/instruct_words.h"
+
+typedef struct {
+  GPtrArray *samples;
+  const AxImageFacts *facts;
+  const char *split;
+  AxRandom random;
+  double weak;      /* weight of answers that only the text program gave; 0: none are made */
+  guint serial;     /* of the image's samples, for their ids */
+} AxInstructSink;
+
+/* Takes both texts. */
+AxInstructSample *instruct_add (AxInstructSink *sink, AxInstructTask task, char *instruction, char *response, double weight);
+
+/* TRUE with that probability. */
+gboolean instruct_chance (AxInstructSink *sink, double p);
+
+/* A random order of 0..n-1, n <= 64. */
+void instruct_shuffle (AxInstructSink *sink, guint8 *order, guint n);
+
+/* "<box>(x1,y1),(x2,y2)</box>", corners moved by up to `jitter` of the box's size; free with g_free(). */
+char *instruct_box (AxInstructSink *sink, AxBox box, double jitter);
+
+/* A lung zone, a lung or a recess in which nothing was found although everything was looked for; -1 if there is none. */
+int instruct_empty_structure (AxInstructSink *sink);
+
+void instruct_make_anatomy (AxInstructSink *sink, guint count);
+void instruct_make_phrases (AxInstructSink *sink, guint count);
+void instruct_make_detection (AxInstructSink *sink, guint count);
+void instruct_make_diagnosis (AxInstructSink *sink, guint count);
+void instruct_make_captions (AxInstructSink *sink, guint count);
+void instruct_make_classification (AxInstructSink *sink, guint count);
+void instruct_make_reports (AxInstructSink *sink, guint count);
+void instruct_make_open (AxInstructSink *sink, guint count);
+void instruct_make_closed (AxInstructSink *sink, guint count);

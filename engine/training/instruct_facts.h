@@ -1,0 +1,76 @@
+/* What is known of one image, ready to be put into words. What lives here: the findings with their boxes (several readers' boxes of one thing brought
+ * together), where each lies among the structures (side, lung zones), how large it is, what was looked for and not found, and what is only likely. The
+ * source is the data set (radiologists' boxes) or a phantom's exact truth; either can be mirrored. May use dataset.h, sentences.h and GLib. */
+#pragma once
+
+#include "engine/training/dataset.h"
+#include "engine/training/sentences.h"
+
+G_BEGIN_DECLS
+
+/* The patient's sides, whatever side of the picture they are on. */
+typedef enum { AX_SIDE_NONE, AX_SIDE_RIGHT, AX_SIDE_LEFT, AX_SIDE_BOTH } AxSide;
+
+/* Lung zones; several may be true of a large box. The apical zone is the top of the upper one and is named only when it holds nearly all. */
+enum { AX_ZONE_UPPER = 1 << 0, AX_ZONE_MID = 1 << 1, AX_ZONE_LOWER = 1 << 2, AX_ZONE_APEX = 1 << 3 };
+typedef guint32 AxZoneSet;
+
+typedef enum { AX_SIZE_UNSAID, AX_SIZE_SMALL, AX_SIZE_MODERATE, AX_SIZE_LARGE } AxFindingSize;
+
+typedef struct {
+  AxSide side;
+  AxZoneSet zones;    /* 0 where a zone says nothing (heart) */
+  double area_share;  /* of the box to the lung's box (both lungs when on both sides) */
+  double height_share;
+} AxPlace;
+
+typedef struct {
+  AxBoxLabel label;   /* AX_BOX_N: edema, which only the phantom has */
+  AxMark mark;
+  AxBox box;          /* pixels of the 1024 frame */
+  AxPlace place;
+  AxFindingSize size; /* unsaid where the box does not support a word */
+} AxKnownFinding;
+
+#define AX_FACTS_MAX_FINDINGS 32
+
+typedef struct {
+  char *id, *path, *patient, *dataset; /* id: file name; path: as the sample names it */
+  gboolean flip;          /* everything below is of the mirrored picture */
+  gboolean phantom;
+  gboolean read;          /* a radiologist read the whole image, or the truth is exact: absences mean something */
+  gboolean normal;        /* read, and called normal or without any of the findings looked for */
+  gboolean ok;            /* boxes[] are trusted */
+  AxBox boxes[AX_DATASET_N_OBJECTS];
+  gboolean visible[AX_DATASET_N_OBJECTS];
+  double heart_ratio;     /* cardiothoracic ratio from the boxes; 0 unless ok */
+  AxView view;
+  guint n;
+  AxKnownFinding findings[AX_FACTS_MAX_FINDINGS]; /* from left to right in the picture */
+  gboolean complete;      /* every finding of the image that was looked for has its box among `findings` */
+  AxMarkSet present, absent; /* of the drawn findings; looked for everywhere and not there */
+  guint8 known[AX_DATASET_N_LABELS], value[AX_DATASET_N_LABELS]; /* labels, radiologists (or exact) */
+  float likely[AX_DATASET_N_LABELS], trust[AX_DATASET_N_LABELS]; /* as AxDatasetImage's target and weight: radiologists, else the text program */
+} AxImageFacts;
+
+/* "Pleural Effusion" for AX_BOX_EFFUSION, "Lung Opacity" for every name of an opacity without a finer word, "Nodule", ...: the class that answers name.
+ * AX_BOX_N is "Edema". */
+const char *ax_finding_class (AxBoxLabel label);
+
+/* Facts of an image of the data set. `path` is how samples name its file. */
+AxImageFacts *ax_image_facts_new (const AxDatasetImage *image, const char *path);
+/* Facts of a phantom from its JSON (`anatomixctl data phantom`). `text` is trusted no further than a user's file. NULL with AX_DATA_ERROR. */
+AxImageFacts *ax_image_facts_from_phantom (const char *text, gsize size, const char *id, const char *path, GError **error);
+/* The same of the picture mirrored left to right: boxes are mirrored, indices and sides stay with the patient. */
+AxImageFacts *ax_image_facts_mirror (const AxImageFacts *facts);
+void ax_image_facts_free (AxImageFacts *facts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxImageFacts, ax_image_facts_free)
+
+/* Where a box lies among the structures. All zero unless facts->ok. `mark` decides what may be said: the heart has no side, an effusion no zone. */
+AxPlace ax_place_of_box (const AxImageFacts *facts, AxMark mark, AxBox box);
+
+/* "right", "left", "both" / "bilateral" forms are the caller's; this is "right lower lung zone", "left mid and lower lung zones", "left lung" (all three
+ * zones), "right apical zone", "both lungs"; NULL when nothing can be said. Free with g_free(). */
+char *ax_place_text (AxPlace place);
+
+G_END_DECLS

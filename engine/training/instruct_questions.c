@@ -1,0 +1,217 @@
+/* instruct_questions.c: open and closed questions of the kinds of MIMIC-CXR-VQA and SLAKE (spec 9.8, 9.9). */
+#include "engine/training/instruct-private.h"
+
+#include <string.h>
+
+#define BIT(x) (1u << (x))
+
+#define PICK(sink, ...) pick (sink, (const char *const[]) { __VA_ARGS__ }, G_N_ELEMENTS (((const char *const[]) { __VA_ARGS__ })))
+
+/* Heart size from the boxes alone where no reader looked: of the films that readers called enlarged a tenth lie below 0.53, of those called normal a tenth above. */
+#define HEART_LARGE 0.57
+#define HEART_NORMAL 0.50
+
+static const char *
+pick (AxInstructSink *sink, const char *const *list, gsize n)
+{
+  return list[ax_random_below (&sink->random, n)];
+}
+
+/* ---- closed ---- */
+
+/* Takes `question`. Plain, or with its two options. `because` may follow a plain answer ("Yes, small right pleural effusion."). */
+static void
+add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *because)
+{
+  g_autofree char *text = question;
+  if (instruct_chance (sink, 0.4)) {
+    instruct_add (sink, AX_INSTRUCT_CLOSED, g_strdup (text), because != NULL ? g_strdup_printf ("%s, %s.", yes ? "Yes" : "No", because) : g_strdup (yes ? "Yes." : "No."), 1);
+    return;
+  }
+  static const char *const styles[][2] = { { "A", "B" }, { "a", "b" }, { "1", "2" } };
+  const char *const *tags = styles[ax_random_below (&sink->random, 3)];
+  const guint at = instruct_chance (sink, 0.5); /* which option is "yes" */
+  const gboolean direct = instruct_chance (sink, 0.5);
+  const char *tag = tags[yes ? at : 1 - at];
+  instruct_add (sink, AX_INSTRUCT_CLOSED,
+                g_strdup_printf ("%s Options:\n(%s) %s\n(%s) %s%s", text, tags[0], at == 0 ? "yes" : "no", tags[1], at == 1 ? "yes" : "no", direct ? AX_CHOICE_DIRECT : ""),
+                direct ? g_strdup_printf ("(%s)", tag) : g_strdup_printf ("(%s) %s", tag, yes ? "yes" : "no"), 1);
+}
+
+static char *
+presence_question (AxInstructSink *sink, const char *noun)
+{
+  return ax_words_fill (PICK (sink, "Is there any {}?", "Is there evidence of {}?", "Does the patient have {}?", "Is {} present?", "Can you see {}?", "Is there a sign of {} in this image?"),
+                        noun, NULL);
+}
+
+static void
+ask_side (AxInstructSink *sink, AxMark mark, AxSide side, gboolean yes)
+{
+  const char *word = side == AX_SIDE_LEFT ? "left" : "right";
+  add_closed (sink, ax_words_fill (PICK (sink, "Is there {} on the {}?", "Is {} seen on the {} side?", "Is there any {} on the {}?", "Is {} present on the {}?"), ax_mark_noun (mark), word),
+              yes, NULL);
+}
+
+/* Bits of AxSide on which a drawn mark lies. */
+static guint
+sides_of (const AxImageFacts *f, guint mark)
+{
+  guint sides = 0;
+  for (guint i = 0; i < f->n; i++)
+    if (f->findings[i].mark == mark)
+      sides |= f->findings[i].place.side == AX_SIDE_BOTH ? BIT (AX_SIDE_RIGHT) | BIT (AX_SIDE_LEFT) : BIT (f->findings[i].place.side);
+  return sides;
+}
+
+void
+instruct_make_closed (AxInstructSink *sink, guint count)
+{
+  const AxImageFacts *f = sink->facts;
+  guint8 order[AX_MARK_N];
+  instruct_shuffle (sink, order, AX_MARK_N);
+  guint yes = 0, no = 0, limit = (count + 1) / 2;
+  for (guint i = 0; i < AX_MARK_N && yes < limit; i++) {
+    const guint m = order[i];
+    if (!(f->present & BIT (m)))
+      continue;
+    g_autofree char *because = NULL;
+    for (guint k = 0; k < f->n && because == NULL; k++)
+      if (f->findings[k].mark == m)
+        because = ax_finding_phrase (&f->findings[k], AX_PHRASE_FULL, ax_finding_noun (&f->findings[k], NULL));
+    add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) m)), TRUE, because);
+    yes++;
+    const guint sides = sides_of (f, m);
+    if (sides == 0 || (sides & BIT (AX_SIDE_NONE)) || yes >= limit)
+      continue;
+    const AxSide side = (sides & BIT (AX_SIDE_RIGHT)) && ((sides & BIT (AX_SIDE_LEFT)) == 0 || instruct_chance (sink, 0.5)) ? AX_SIDE_RIGHT : AX_SIDE_LEFT;
+    ask_side (sink, (AxMark) m, side, TRUE);
+    yes++;
+    const AxSide other = side == AX_SIDE_RIGHT ? AX_SIDE_LEFT : AX_SIDE_RIGHT;
+    if (f->read && f->complete && !(sides & BIT (other)) && no < limit) {
+      ask_side (sink, (AxMark) m, other, FALSE);
+      no++;
+    }
+  }
+  for (guint i = 0; i < AX_MARK_N && f->read && no < MAX (yes, 2u) && no < limit; i++)
+    if (f->absent & BIT (order[i])) {
+      g_autofree char *because = g_strdup_printf ("no %s is seen", ax_mark_noun ((AxMark) order[i]));
+      add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) order[i])), FALSE, because);
+      no++;
+    }
+  if (f->read && f->known[AX_LABEL_NO_FINDING])
+    add_closed (sink, g_strdup (PICK (sink, "Is this chest X-ray normal?", "Is the chest radiograph normal?", "Is the film free of abnormality?")), f->value[AX_LABEL_NO_FINDING], NULL);
+  const gboolean heart_known = f->known[AX_LABEL_CARDIOMEGALY], large = heart_known ? f->value[AX_LABEL_CARDIOMEGALY] : f->heart_ratio > HEART_LARGE;
+  if (f->ok && (heart_known || f->heart_ratio > HEART_LARGE || f->heart_ratio < HEART_NORMAL)) {
+    g_autofree char *because = g_strdup_printf ("the cardiothoracic ratio is about %.2f", f->heart_ratio);
+    add_closed (sink, g_strdup (PICK (sink, "Is the heart enlarged?", "Is the cardiac silhouette enlarged?", "Is the heart larger than normal?")), large, because);
+  }
+}
+
+/* ---- open ---- */
+
+static void
+add_open (AxInstructSink *sink, char *question, char *answer)
+{
+  instruct_add (sink, AX_INSTRUCT_OPEN, question, answer, 1);
+}
+
+static void
+ask_finding (AxInstructSink *sink, guint i)
+{
+  const AxImageFacts *f = sink->facts;
+  const AxKnownFinding *k = &f->findings[i];
+  const char *noun = ax_mark_noun (k->mark);
+  const guint sides = sides_of (f, k->mark);
+  if (k->place.side == AX_SIDE_NONE)
+    return;
+  const char *side = (sides & BIT (AX_SIDE_RIGHT)) && (sides & BIT (AX_SIDE_LEFT)) ? "Both sides" : sides & BIT (AX_SIDE_RIGHT) ? "Right" : "Left";
+  switch (ax_random_below (&sink->random, 4)) {
+  case 0:
+    add_open (sink, ax_words_fill (PICK (sink, "Which side is the {} on?", "On which side is the {}?", "Which side shows {}?", "Which lung is affected by {}?"), noun, NULL),
+              g_strdup (side));
+    break;
+  case 1: {
+    /* Every place once. */
+    g_autoptr (GPtrArray) places = g_ptr_array_new_with_free_func (g_free);
+    for (guint n = 0; n < f->n; n++) {
+      char *place = f->findings[n].mark == k->mark ? ax_place_text (f->findings[n].place) : NULL;
+      gboolean fresh = place != NULL;
+      for (guint p = 0; p < places->len && fresh; p++)
+        fresh = strcmp (places->pdata[p], place) != 0;
+      if (fresh)
+        g_ptr_array_add (places, place);
+      else
+        g_free (place);
+    }
+    g_autofree char *all = ax_join_words ((char **) places->pdata, places->len);
+    add_open (sink, ax_words_fill (PICK (sink, "Where is the {}?", "In which part of the chest is the {}?", "Where is the {} located?", "Which zones show {}?"), noun, NULL),
+              ax_sentence_case (all, FALSE));
+    break;
+  }
+  case 2: {
+    g_autofree char *place = ax_place_text (k->place);
+    AxMarkSet there = 0;
+    g_autoptr (GPtrArray) classes = g_ptr_array_new ();
+    for (guint n = 0; n < f->n; n++)
+      if (f->findings[n].place.side == k->place.side && f->findings[n].place.zones == k->place.zones && !(there & BIT (f->findings[n].mark))) {
+        there |= BIT (f->findings[n].mark);
+        g_ptr_array_add (classes, (gpointer) ax_finding_class (f->findings[n].label));
+      }
+    g_autofree char *answer = g_strjoinv (", ", (char **) (g_ptr_array_add (classes, NULL), classes->pdata));
+    add_open (sink, ax_words_fill (PICK (sink, "What abnormality is seen in the {}?", "What is wrong with the {}?", "Which finding is in the {}?"), place, NULL), g_steal_pointer (&answer));
+    break;
+  }
+  default: {
+    const guint lungs = ((sides & BIT (AX_SIDE_RIGHT)) != 0) + ((sides & BIT (AX_SIDE_LEFT)) != 0);
+    add_open (sink, ax_words_fill (PICK (sink, "How many lungs show {}?", "How many sides are affected by {}?"), noun, NULL), g_strdup (lungs == 2 ? "2" : "1"));
+  }
+  }
+}
+
+static void
+ask_abnormalities (AxInstructSink *sink)
+{
+  const AxImageFacts *f = sink->facts;
+  GString *answer = g_string_new (NULL);
+  AxMarkSet said = 0;
+  for (guint i = 0; i < f->n; i++)
+    if (!(said & BIT (f->findings[i].mark))) {
+      said |= BIT (f->findings[i].mark);
+      g_string_append_printf (answer, "%s%s", answer->len > 0 ? ", " : "", ax_finding_class (f->findings[i].label));
+    }
+  if (said != f->present || (said == 0 && !f->normal)) {
+    g_string_free (answer, TRUE);
+    return;
+  }
+  add_open (sink, g_strdup (PICK (sink, "What abnormalities are seen in this image?", "What abnormality does this chest X-ray show?", "What is the main finding?", "List all abnormalities.")),
+            said == 0 ? (g_string_free (answer, TRUE), g_strdup ("No abnormality")) : g_string_free (answer, FALSE));
+}
+
+void
+instruct_make_open (AxInstructSink *sink, guint count)
+{
+  const AxImageFacts *f = sink->facts;
+  guint made = 0;
+  if (f->read && f->complete && made < count) {
+    ask_abnormalities (sink);
+    made++;
+  }
+  guint8 order[AX_FACTS_MAX_FINDINGS];
+  instruct_shuffle (sink, order, f->n);
+  for (guint i = 0; i < f->n && made < count; i++, made++)
+    ask_finding (sink, order[i]);
+  if (f->ok && made < count) {
+    const guint o = (guint) ax_random_below (&sink->random, AX_DATASET_N_OBJECTS);
+    if (f->visible[o]) {
+      g_autofree char *box = instruct_box (sink, f->boxes[o], 0);
+      add_open (sink, ax_words_fill (PICK (sink, "Which anatomical structure is in {}?", "What structure does the box {} show?", "Name the structure in {}."), box, NULL),
+                g_strdup (ax_structure_names (o)[0]));
+      made++;
+    }
+  }
+  if (f->ok && made < count && instruct_chance (sink, 0.5))
+    add_open (sink, g_strdup (PICK (sink, "What is the cardiothoracic ratio?", "How large is the cardiothoracic ratio?")), g_strdup_printf ("About %.2f", f->heart_ratio));
+  else if (made < count)
+    add_open (sink, g_strdup (PICK (sink, "What is the projection of this film?", "Is this film AP or PA?", "In which view was this X-ray taken?")), g_strdup (f->view == AX_VIEW_AP ? "AP" : "PA"));
+}

@@ -1,0 +1,548 @@
+/* Instruction data: the JSON both ways, places and sizes, wordings, and every sample of the real data set checked against what is known of its image. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/anatomix.h"
+#include "engine/training/instruct_build.h"
+#include "engine/training/instruct_phrases.h"
+#include "engine/training/instruct_words.h"
+#include "engine/training/phantom.h"
+
+/* ---- the file ---- */
+
+#define GOOD                                                                                                                                          \
+  "[{\"task\": \"Anatomy-Grounding\", \"image_path\": \"files/a.jpg\", \"study_id\": 123, \"extra\": {}, \"messages\": ["                           \
+  "{\"role\": \"system\", \"content\": null}, {\"role\": \"user\", \"content\": {\"context\": \"Image: <image_start>\", \"instruction\": [\"Where?\", \"Where is it?\"]}}," \
+  "{\"role\": \"assistant\", \"content\": [\"At <box>__BOX35__</box>.\"]}]}]"
+
+static void
+test_file (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) list = ax_instruct_parse (GOOD, strlen (GOOD), "good", &error);
+  g_assert_no_error (error);
+  AxInstructSample *s = list->pdata[0];
+  g_assert_cmpint (s->task, ==, AX_INSTRUCT_ANATOMY);
+  g_assert_cmpstr (s->study_id, ==, "123");
+  g_assert_cmpstr (s->image_id, ==, "files/a.jpg");
+  g_assert_null (s->system);
+  g_assert_false (s->paired);
+  g_autofree char *q = NULL, *a = NULL;
+  g_assert_false (ax_instruct_sample_pick (s, 1, 5, NULL, &q, &a)); /* a box is called for and there is none */
+  for (guint o = 0; o < AX_INSTRUCT_N_OBJECTS; o++)
+    s->boxes[o] = (AxBox) { o, 2.9, -3.5, 1023.99 };
+  s->has_boxes = TRUE;
+  s->flip = s->paired = TRUE;
+  g_strfreev (s->response);
+  s->response = g_strsplit ("one \"two\"\n\tthree\\|At <box>__BOX35__</box>, __BOX36__ __BOX1_.", "|", 2);
+  s->weight = 0.25;
+  g_assert_true (ax_instruct_sample_pick (s, 3, 0, NULL, &q, &a)); /* taken modulo the wordings; the partner answers */
+  g_assert_cmpstr (q, ==, "Where is it?");
+  g_assert_cmpstr (a, ==, "At <box>(35,2),(-3,1023)</box>, __BOX36__ __BOX1_.");
+
+  g_autofree char *dir = g_dir_make_tmp ("ax-instruct-XXXXXX", &error), *path = g_build_filename (dir, "a.json", NULL);
+  g_assert_true (ax_instruct_save (list, path, &error));
+  g_autoptr (GPtrArray) back = ax_instruct_load (path, &error);
+  g_assert_no_error (error);
+  const AxInstructSample *t = back->pdata[0];
+  g_assert_true (t->flip && t->paired && t->has_boxes);
+  g_assert_cmpfloat (t->weight, ==, 0.25);
+  g_assert_cmpstr (t->context, ==, s->context);
+  g_assert_cmpstr (t->response[0], ==, s->response[0]);
+  g_assert_cmpstr (t->response[1], ==, s->response[1]);
+  g_assert_cmpfloat (t->boxes[35].x1, ==, 35);
+  g_assert_cmpfloat (t->boxes[35].y2, ==, 1023);
+  remove (path);
+  remove (dir);
+}
+
+static void
+test_bad_files (void)
+{
+  static const char *const bad[] = {
+    "", "{}", "[1]", "[{}]", "[", "nonsense", "[{\"task\": \"Report Generation\"}]",
+    "[{\"task\": \"Cooking\", \"image_path\": \"a\", \"messages\": []}]",
+    "[{\"task\": 3, \"image_path\": \"a\", \"messages\": []}]",
+    "[{\"task\": \"Report Generation\", \"image_path\": \"a\"}]",
+    "[{\"task\": \"Report Generation\", \"image_path\": \"a\", \"messages\": [3]}]",
+    "[{\"task\": \"Report Generation\", \"image_path\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}]",
+    "[{\"task\": \"Report Generation\", \"image_path\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": {\"instruction\": []}}, {\"role\": \"assistant\", \"content\": [\"x\"]}]}]",
+    "[{\"task\": \"Report Generation\", \"image_path\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": {\"instruction\": [\"x\"]}}, {\"role\": \"assistant\", \"content\": [4]}]}]",
+    "[{\"task\": \"Report Generation\", \"image_path\": \"a\", \"paired\": true, \"messages\": [{\"role\": \"user\", \"content\": {\"instruction\": [\"x\", \"y\"]}}, {\"role\": \"assistant\", \"content\": [\"z\"]}]}]",
+    "[{\"task\": \"Report Generation\", \"image_path\": \"a\", \"weight\": 2, \"messages\": [{\"role\": \"user\", \"content\": {\"instruction\": \"x\"}}, {\"role\": \"assistant\", \"content\": \"z\"}]}]",
+    "[{\"task\": \"Report Generation\", \"image_path\": \"a\", \"bboxes\": [[1, 2, 3, 4]], \"messages\": [{\"role\": \"user\", \"content\": {\"instruction\": \"x\"}}, {\"role\": \"assistant\", \"content\": \"z\"}]}]",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (GError) error = NULL;
+    g_assert_null (ax_instruct_parse (bad[i], strlen (bad[i]), "bad", &error));
+    g_assert_error (error, AX_DATA_ERROR, AX_DATA_ERROR_READ);
+  }
+  g_autofree char *deep = g_strnfill (100000, '[');
+  g_autoptr (GError) error = NULL;
+  g_assert_null (ax_instruct_parse (deep, 100000, "deep", &error));
+  g_assert_error (error, AX_DATA_ERROR, AX_DATA_ERROR_READ);
+  /* Every cut of a good file is refused or read, never a crash. */
+  for (gsize n = 0; n < strlen (GOOD); n++) {
+    g_autoptr (GPtrArray) list = ax_instruct_parse (GOOD, n, "cut", NULL);
+    g_assert_null (list);
+  }
+}
+
+static void
+test_tasks (void)
+{
+  for (guint t = 0; t < AX_INSTRUCT_N_TASKS; t++)
+    g_assert_cmpint (ax_instruct_task_find (ax_instruct_task_name (t)), ==, (int) t);
+  g_assert_cmpint (ax_instruct_task_find ("REPORT-GENERATION"), ==, AX_INSTRUCT_REPORT);
+  g_assert_cmpint (ax_instruct_task_find (""), ==, -1);
+  g_assert_null (ax_instruct_task_name (AX_INSTRUCT_N_TASKS));
+}
+
+/* ---- words ---- */
+
+static void
+test_words (void)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  guint names = 0;
+  for (guint o = 0; o < AX_DATASET_N_OBJECTS; o++) {
+    const char *const *list = ax_structure_names (o);
+    g_assert_cmpstr (list[0], ==, ax_anatomy_name (o));
+    for (guint i = 0; list[i] != NULL; i++, names++) {
+      if (!g_hash_table_add (seen, (gpointer) list[i]))
+        g_error ("\"%s\" names two structures", list[i]);
+      const int found = ax_anatomy_find (list[i]);
+      if (found >= 0 && found != (int) o)
+        g_error ("\"%s\" is structure %u here and %d in the program", list[i], o, found);
+    }
+    g_assert_cmpuint (g_strv_length ((char **) list), >=, 2);
+  }
+  g_test_message ("%u names of 36 structures", names);
+  g_assert_cmpuint (ax_words_count (AX_WORDS_ANATOMY_PARAPHRASE), ==, 50);
+  g_autoptr (GHashTable) training = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < ax_words_count (AX_WORDS_ANATOMY_QUESTION); i++)
+    g_assert_true (g_hash_table_add (training, g_ascii_strdown (ax_words (AX_WORDS_ANATOMY_QUESTION)[i], -1)));
+  for (guint i = 0; i < 50; i++) /* new to training, and each once */
+    g_assert_true (g_hash_table_add (training, g_ascii_strdown (ax_words (AX_WORDS_ANATOMY_PARAPHRASE)[i], -1)));
+  for (guint w = 0; w < AX_WORDS_N; w++)
+    for (guint i = 0; i < ax_words_count (w); i++) {
+      const char *slot = strstr (ax_words (w)[i], "{}");
+      g_assert_true ((slot != NULL) == (w != AX_WORDS_DETECTION_QUESTION && w != AX_WORDS_REPORT_QUESTION));
+    }
+  g_autofree char *filled = ax_words_fill ("{} and {}", "a", "b"), *once = ax_words_fill ("{}, {}", "a", NULL);
+  g_assert_cmpstr (filled, ==, "a and b");
+  g_assert_cmpstr (once, ==, "a, a");
+}
+
+/* ---- facts ---- */
+
+/* A schematic chest: right lung at the picture's left, x 100..450, left lung 550..900, both y 100..700, zones of 200. */
+static AxDatasetImage *
+chest_new (AxFindingBox *findings, guint n)
+{
+  AxDatasetImage *image = g_new0 (AxDatasetImage, 1);
+  image->file = (char *) "c.png";
+  image->patient = (char *) "7";
+  image->ok = TRUE;
+  image->chestxdet13 = TRUE;
+  image->findings = findings;
+  image->n_findings = n;
+  for (guint o = 0; o < AX_DATASET_N_OBJECTS; o++) {
+    image->visible[o] = TRUE;
+    image->boxes[o] = (AxBox) { 400, 400, 600, 600 };
+  }
+  static const struct { guint8 o; AxBox box; } lungs[] = {
+    { 20, { 100, 100, 450, 700 } }, { 22, { 100, 100, 450, 300 } }, { 21, { 100, 300, 450, 500 } }, { 19, { 100, 500, 450, 700 } }, { 3, { 150, 100, 400, 180 } },
+    { 11, { 550, 100, 900, 700 } }, { 13, { 550, 100, 900, 300 } }, { 12, { 550, 300, 900, 500 } }, { 10, { 550, 500, 900, 700 } }, { 2, { 600, 100, 850, 180 } },
+    { 4, { 380, 450, 860, 750 } },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (lungs); i++)
+    image->boxes[lungs[i].o] = lungs[i].box;
+  for (guint i = 0; i < n; i++)
+    image->chestxdet_present |= 1u << findings[i].label;
+  ax_dataset_image_label (image);
+  return image;
+}
+
+static void
+test_places (void)
+{
+  AxFindingBox findings[] = {
+    { AX_BOX_CONSOLIDATION, AX_SOURCE_CHESTXDET13, { 150, 520, 400, 690 } }, { AX_BOX_CONSOLIDATION, AX_SOURCE_CHESTXDET13, { 160, 500, 390, 700 } },
+    { AX_BOX_EFFUSION, AX_SOURCE_CHESTXDET13, { 700, 600, 900, 720 } },      { AX_BOX_PNEUMOTHORAX, AX_SOURCE_CHESTXDET13, { 600, 100, 800, 175 } },
+    { AX_BOX_CARDIOMEGALY, AX_SOURCE_CHESTXDET13, { 380, 450, 860, 750 } },  { AX_BOX_LUNG_OPACITY, AX_SOURCE_CHESTXDET13, { 560, 310, 890, 690 } },
+    { AX_BOX_LUNG_OPACITY, AX_SOURCE_CHESTXDET13, { 150, 520, 400, 700 } },
+  };
+  static const struct { AxBoxLabel label; const char *phrase, *zone, *side; } expected[] = {
+    { AX_BOX_CONSOLIDATION, "consolidation in the right lower lung zone", "right lower zone consolidation", "right-sided consolidation" },
+    { AX_BOX_EFFUSION, "small left pleural effusion", "left pleural effusion", "left-sided pleural effusion" },
+    { AX_BOX_PNEUMOTHORAX, "small left apical pneumothorax", "left apical pneumothorax", "left-sided pneumothorax" },
+    { AX_BOX_CARDIOMEGALY, "moderate cardiomegaly", "cardiomegaly", "cardiomegaly" },
+    { AX_BOX_LUNG_OPACITY, "extensive opacity in the left mid and lower lung zones", "left mid and lower zone opacity", "left-sided opacity" },
+  };
+  g_autofree AxDatasetImage *image = chest_new (findings, G_N_ELEMENTS (findings));
+  g_autoptr (AxImageFacts) plain = ax_image_facts_new (image, "c.png");
+  g_autoptr (AxImageFacts) mirrored = ax_image_facts_mirror (plain);
+  /* Two boxes of one name became their hull, and the second reader's opacity over the consolidation is the consolidation. */
+  g_assert_cmpuint (plain->n, ==, 5);
+  for (guint pass = 0; pass < 2; pass++) {
+    const AxImageFacts *f = pass == 0 ? plain : mirrored;
+    for (guint e = 0; e < G_N_ELEMENTS (expected); e++) {
+      const AxKnownFinding *k = NULL;
+      for (guint i = 0; i < f->n; i++)
+        if (f->findings[i].label == expected[e].label)
+          k = &f->findings[i];
+      g_assert_nonnull (k);
+      g_autofree char *phrase = ax_finding_phrase (k, AX_PHRASE_FULL, ax_finding_noun (k, NULL)), *zone = ax_finding_phrase (k, AX_PHRASE_ZONE, ax_finding_noun (k, NULL)),
+                      *side = ax_finding_phrase (k, AX_PHRASE_SIDE, ax_finding_noun (k, NULL));
+      g_assert_cmpstr (phrase, ==, expected[e].phrase);
+      g_assert_cmpstr (zone, ==, expected[e].zone);
+      g_assert_cmpstr (side, ==, expected[e].side);
+    }
+  }
+  g_assert_true (mirrored->flip);
+  for (guint i = 0; i < plain->n; i++) {
+    const AxBox m = ax_box_mirror (plain->findings[i].box, 1024);
+    gboolean found = FALSE;
+    for (guint k = 0; k < plain->n; k++)
+      found = found || memcmp (&mirrored->findings[k].box, &m, sizeof m) == 0;
+    g_assert_true (found);
+  }
+  /* An opacity covers consolidations too, a consolidation no opacities. */
+  for (guint i = 0; i < plain->n; i++) {
+    guint n = 0;
+    for (guint32 set = ax_phrase_matches (plain, i, AX_PHRASE_NOUN); set != 0; set &= set - 1)
+      n++;
+    g_assert_cmpuint (n, ==, plain->findings[i].label == AX_BOX_LUNG_OPACITY ? 2 : 1);
+  }
+}
+
+static void
+test_unread (void)
+{
+  AxFindingBox findings[] = { { AX_BOX_PNEUMONIA, AX_SOURCE_NIH_BBOX2017, { 150, 520, 400, 690 } } };
+  g_autofree AxDatasetImage *image = chest_new (findings, 1);
+  image->chestxdet13 = FALSE;
+  image->chestxdet_present = 0;
+  image->text = 1u << AX_NIH_PNEUMONIA;
+  ax_dataset_image_label (image);
+  g_autoptr (AxImageFacts) f = ax_image_facts_new (image, "c.png");
+  g_assert_false (f->read || f->normal);
+  g_assert_cmpuint (f->absent, ==, 0);
+  g_assert_cmpuint (f->n, ==, 1);
+}
+
+static void
+test_phantom (void)
+{
+  guint devices = 0, findings = 0;
+  for (guint64 seed = 1; seed <= 12; seed++) {
+    AxPhantomParams params;
+    AxPhantomTruth truth;
+    ax_phantom_params_draw (&params, seed, 128);
+    ax_phantom_render (&params, NULL, NULL, &truth);
+    g_autofree char *text = ax_phantom_truth_to_json (&params, &truth);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (AxImageFacts) f = ax_image_facts_from_phantom (text, strlen (text), "p", "p.png", &error);
+    g_assert_no_error (error);
+    g_assert_true (f->read && f->complete && f->phantom);
+    g_assert_cmpuint (f->present & f->absent, ==, 0);
+    for (int i = 0; i < truth.n_findings; i++) {
+      if (truth.findings[i].kind >= AX_PHANTOM_TRACHEAL_TUBE) {
+        devices++;
+        continue;
+      }
+      findings++;
+      /* The words of the side come from the boxes and have to agree with the phantom's own side. */
+      for (guint k = 0; k < f->n; k++) {
+        const AxKnownFinding *known = &f->findings[k];
+        if (ax_box_iou (known->box, truth.findings[i].box) < 0.9 || known->place.side == AX_SIDE_NONE || truth.findings[i].side == AX_PHANTOM_SIDE_ANY)
+          continue;
+        if (known->mark == AX_MARK_LUNG_OPACITY || known->mark == AX_MARK_PLEURAL_EFFUSION)
+          g_assert_true (params.mirrored || known->place.side == AX_SIDE_BOTH || (known->place.side == AX_SIDE_LEFT) == (truth.findings[i].side == AX_PHANTOM_SIDE_LEFT));
+      }
+    }
+    g_assert_cmpuint (f->n, <=, (guint) truth.n_findings);
+    for (gsize cut = 0; cut < strlen (text); cut += 37) {
+      g_autoptr (AxImageFacts) none = ax_image_facts_from_phantom (text, cut, "p", "p.png", NULL);
+      g_assert_null (none);
+    }
+    ax_phantom_truth_clear (&truth);
+  }
+  g_test_message ("%u findings and %u devices in 12 phantoms", findings, devices);
+  g_assert_cmpuint (findings, >, 0);
+}
+
+/* ---- the real data ---- */
+
+typedef struct {
+  AxDataset *dataset;
+  GPtrArray *parts[AX_SPLIT_N];
+  AxInstructCounts counts[AX_SPLIT_N];
+} Real;
+
+static gboolean
+real_load (Real *real)
+{
+  memset (real, 0, sizeof *real);
+  g_autofree char *dir = g_build_filename (g_getenv ("AX_SHARED"), "data", "nih", NULL);
+  g_autofree char *split_file = g_build_filename (g_getenv ("AX_SOURCE_ROOT"), "data", "splits", "nih.csv", NULL);
+  if (!g_file_test (dir, G_FILE_TEST_IS_DIR)) {
+    g_test_skip ("no ../shared/data/nih");
+    return FALSE;
+  }
+  g_autoptr (GError) error = NULL;
+  real->dataset = ax_dataset_load (dir, &error);
+  g_assert_no_error (error);
+  g_autoptr (AxSplit) split = ax_split_load (split_file, &error);
+  g_assert_no_error (error);
+  AxInstructConfig config = { 0 };
+  ax_instruct_config_defaults (&config);
+  for (guint p = 0; p < AX_SPLIT_N; p++)
+    real->parts[p] = ax_instruct_part (real->dataset, split, (AxSplitPart) p, &config, &real->counts[p]);
+  /* The same data and seed give the same samples, byte for byte. */
+  g_autoptr (GPtrArray) again = ax_instruct_part (real->dataset, split, AX_SPLIT_TEST, &config, NULL);
+  g_assert_cmpuint (again->len, ==, real->parts[AX_SPLIT_TEST]->len);
+  config.seed++;
+  g_autoptr (GPtrArray) other = ax_instruct_part (real->dataset, split, AX_SPLIT_TEST, &config, NULL);
+  guint differ = 0;
+  for (guint i = 0; i < again->len; i++) {
+    const AxInstructSample *a = again->pdata[i], *b = real->parts[AX_SPLIT_TEST]->pdata[i], *c = i < other->len ? other->pdata[i] : a;
+    g_assert_cmpstr (a->instruction[0], ==, b->instruction[0]);
+    g_assert_cmpstr (a->response[0], ==, b->response[0]);
+    differ += strcmp (a->instruction[0], c->instruction[0]) != 0;
+  }
+  g_assert_cmpuint (differ, >, again->len / 2);
+  return TRUE;
+}
+
+static void
+real_free (Real *real)
+{
+  for (guint p = 0; p < AX_SPLIT_N; p++)
+    g_clear_pointer (&real->parts[p], g_ptr_array_unref);
+  g_clear_pointer (&real->dataset, ax_dataset_free);
+}
+
+/* All boxes of a text; -1 when a tag is broken. */
+static int
+boxes_in (const char *text, AxBox *boxes, guint max)
+{
+  guint n = 0;
+  for (const char *p = text; (p = strstr (p, "<box>")) != NULL && n < max; n++) {
+    int v[4], length = 0;
+    if (sscanf (p, "<box>(%d,%d),(%d,%d)</box>%n", &v[0], &v[1], &v[2], &v[3], &length) != 4 || length == 0)
+      return -1;
+    boxes[n] = (AxBox) { v[0], v[1], v[2], v[3] };
+    p += length;
+  }
+  return (int) n;
+}
+
+/* The tag that stands before this option in the question, e.g. "(B) yes" -> "(B)". */
+static char *
+tag_of (const char *question, const char *option)
+{
+  g_auto (GStrv) lines = g_strsplit (question, "\n", -1);
+  for (guint i = 0; lines[i] != NULL; i++) {
+    const char *close = strstr (lines[i], ") ");
+    if (lines[i][0] == '(' && close != NULL && strcmp (close + 2, option) == 0)
+      return g_strndup (lines[i], (gsize) (close + 1 - lines[i]));
+  }
+  return NULL;
+}
+
+static void
+check_classification (const AxDatasetImage *image, const AxInstructSample *s)
+{
+  const char *q = s->instruction[0], *a = s->response[0];
+  const gboolean read = ax_dataset_image_is_read (image);
+  if (g_str_has_prefix (q, "Does this")) {
+    g_autofree char *disease = g_strndup (q + strlen ("Does this chest X-ray show "), strcspn (q, "?") - strlen ("Does this chest X-ray show "));
+    for (guint l = 0; l < AX_DATASET_N_LABELS; l++)
+      if (g_ascii_strcasecmp (disease, ax_label_name (l)) == 0) {
+        g_assert_true (read && image->reader_known[l]);
+        const char *word = image->reader_value[l] ? "Yes" : "No";
+        g_autofree char *tag = tag_of (q, word), *full = tag != NULL ? g_strdup_printf ("%s %s", tag, word) : g_strdup (word);
+        g_assert_cmpstr (a, ==, full);
+        return;
+      }
+    g_assert_not_reached ();
+  }
+  if (strstr (q, "choices directly") == NULL && tag_of (q, "Edema") == NULL)
+    return; /* sets: below */
+  if (tag_of (q, "Edema") != NULL)
+    for (guint l = 0; l < AX_DATASET_N_LABELS; l++) {
+      g_autofree char *tag = tag_of (q, ax_label_name (l));
+      g_assert_nonnull (tag);
+      const gboolean said = strstr (a, tag) != NULL;
+      if (image->reader_known[l])
+        g_assert_cmpint (said, ==, image->reader_value[l]);
+      else if (said)
+        g_assert_cmpfloat (image->target[l], >=, 0.35f);
+    }
+}
+
+static void
+check_sample (const Real *real, const AxInstructSample *s)
+{
+  const AxDatasetImage *image = ax_dataset_find (real->dataset, s->image_id);
+  g_assert_nonnull (image);
+  const char *q = s->instruction[0], *a = s->response[0];
+  const gboolean read = ax_dataset_image_is_read (image);
+  AxBox boxes[36];
+  const int n = strstr (a, "__BOX") != NULL ? 0 : boxes_in (a, boxes, 36);
+  g_assert_cmpint (n, >=, 0);
+  g_assert_cmpint (boxes_in (q, boxes + n, (guint) (36 - n)), >=, 0);
+  g_assert_true (g_utf8_validate (q, -1, NULL) && g_utf8_validate (a, -1, NULL) && *a != '\0' && strstr (q, "{}") == NULL && strstr (a, "{}") == NULL);
+  /* Nothing is denied on an image that no radiologist read. The heart's width is measured on the boxes. */
+  if (!read && s->weight == 1 && strstr (q, "heart") == NULL && strstr (q, "cardiac silhouette") == NULL)
+    g_assert_false (g_str_has_prefix (a, "No") || strstr (a, ") no") != NULL || strstr (a, "is no ") != NULL);
+  if (!read)
+    g_assert_cmpint (s->task, !=, AX_INSTRUCT_REPORT);
+  for (int b = 0; b < n; b++) {
+    /* Every box of an answer is a reader's, or the hull of several: each edge is the edge of a reader's box, cut to whole pixels. */
+    guint edges = 0;
+    for (guint f = 0; f < image->n_findings; f++) {
+      const AxBox truth = s->flip ? ax_box_mirror (image->findings[f].box, 1024) : image->findings[f].box;
+      edges |= ((int) truth.x1 == (int) boxes[b].x1) | ((int) truth.y1 == (int) boxes[b].y1) << 1 | ((int) truth.x2 == (int) boxes[b].x2) << 2 |
+               ((int) truth.y2 == (int) boxes[b].y2) << 3;
+    }
+    g_assert_cmphex (edges, ==, 15);
+  }
+  switch (s->task) {
+  case AX_INSTRUCT_CLASSIFICATION:
+    check_classification (image, s);
+    break;
+  case AX_INSTRUCT_ANATOMY: {
+    g_autofree char *question = NULL, *answer = NULL;
+    g_assert_true (s->has_boxes && ax_instruct_sample_pick (s, 0, 0, NULL, &question, &answer));
+    g_assert_cmpint (boxes_in (answer, boxes, 36), ==, 1);
+    const char *open = strstr (answer, "<ref>") + 5;
+    g_autofree char *name = g_strndup (open, (gsize) (strstr (answer, "</ref>") - open));
+    const int o = ax_anatomy_find (name);
+    g_assert_cmpint (o, >=, 0);
+    g_assert_true (image->visible[o]);
+    const AxBox truth = s->flip ? ax_box_mirror (image->boxes[o], 1024) : image->boxes[o];
+    g_assert_cmpfloat (boxes[0].x1, ==, truth.x1);
+    g_assert_cmpfloat (boxes[0].y2, ==, truth.y2);
+    break;
+  }
+  case AX_INSTRUCT_PHRASE:
+    g_assert_true (n > 0 || (g_str_has_prefix (a, "No ") && g_str_has_suffix (a, " detected.")));
+    break;
+  case AX_INSTRUCT_DETECTION:
+    g_assert_true ((n == 0) == (strcmp (a, "No abnormalities detected.") == 0));
+    g_assert_true (n > 0 || (image->n_findings == 0 && image->chestxdet_present == 0 && image->rsna != AX_RSNA_NOT_NORMAL));
+    break;
+  case AX_INSTRUCT_REPORT: {
+    g_autofree char *lower = g_ascii_strdown (a, -1);
+    static const char *const never[] = { "tube", "line", "catheter", "pacemaker", "prior", "previous", "compar", "unchanged", "stable", "recommend", "history" };
+    for (guint w = 0; w < G_N_ELEMENTS (never); w++)
+      g_assert_null (strstr (lower, never[w]));
+    g_assert_true (g_str_has_prefix (a, "Findings:\n") && strstr (a, "\n\nImpression:\n") != NULL && g_str_has_suffix (a, "."));
+    if (image->reader_known[AX_LABEL_PLEURAL_EFFUSION])
+      g_assert_cmpint (strstr (lower, "left pleural effusion") != NULL || strstr (lower, "right pleural effusion") != NULL || strstr (lower, "bilateral pleural effusion") != NULL ||
+                         strstr (lower, "pleural effusion is seen.") != NULL || strstr (lower, "is pleural effusion") != NULL || strstr (lower, "a pleural effusion") != NULL ||
+                         strstr (lower, "no pleural effusion") != NULL || strstr (lower, "or pleural effusion") != NULL, ==, TRUE);
+    else
+      g_assert_null (strstr (lower, "no pleural effusion"));
+    break;
+  }
+  case AX_INSTRUCT_CLOSED: {
+    g_autofree char *yes = tag_of (q, "yes"), *no = tag_of (q, "no");
+    if (yes != NULL) /* one of the two tags, with its word unless asked for the letter alone */
+      g_assert_true (strstr (q, "directly") != NULL ? strcmp (a, yes) == 0 || strcmp (a, no) == 0
+                                                    : (g_str_has_prefix (a, yes) && g_str_has_suffix (a, " yes")) || (g_str_has_prefix (a, no) && g_str_has_suffix (a, " no")));
+    else
+      g_assert_true (g_str_has_prefix (a, "Yes") || g_str_has_prefix (a, "No"));
+    break;
+  }
+  default:
+    break;
+  }
+}
+
+static void
+test_real (void)
+{
+  Real real;
+  if (!real_load (&real))
+    return;
+  g_autoptr (GHashTable) part_of = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint p = 0; p < AX_SPLIT_N; p++) {
+    guint done[AX_INSTRUCT_N_TASKS] = { 0 };
+    for (guint i = 0; i < real.parts[p]->len; i++) {
+      const AxInstructSample *s = real.parts[p]->pdata[i];
+      check_sample (&real, s);
+      done[s->task]++;
+      gpointer known;
+      if (g_hash_table_lookup_extended (part_of, s->study_id, NULL, &known))
+        g_assert_cmpuint (GPOINTER_TO_UINT (known), ==, p); /* no patient on two sides */
+      else
+        g_hash_table_insert (part_of, s->study_id, GUINT_TO_POINTER (p));
+      for (guint w = 0; w < 50 && s->task == AX_INSTRUCT_ANATOMY; w++) { /* the paraphrases stay aside */
+        const char *kept = ax_words (AX_WORDS_ANATOMY_PARAPHRASE)[w];
+        const gsize head = (gsize) (strstr (kept, "{}") - kept);
+        if (head > 8)
+          g_assert_false (strncmp (kept, s->instruction[0], head) == 0 && g_str_has_suffix (s->instruction[0], kept + head + 2));
+      }
+    }
+    g_test_message ("%s: %u samples of %u images (%u mirrored) and %u patients", ax_split_part_name (p), real.counts[p].total, real.counts[p].images, real.counts[p].mirrored,
+                    real.counts[p].patients);
+    for (guint t = 0; t < AX_INSTRUCT_N_TASKS; t++) {
+      g_assert_cmpuint (done[t], ==, real.counts[p].samples[t]);
+      g_assert_cmpuint (done[t], >, 20);
+      g_test_message ("  %s: %u", ax_instruct_task_name (t), done[t]);
+    }
+    g_assert_cmpuint (real.counts[p].mirrored * 2, ==, real.counts[p].images);
+  }
+  real_free (&real);
+}
+
+/* What a closed question's options say must agree with what the same image says without options. */
+static void
+test_real_answers_agree (void)
+{
+  Real real;
+  if (!real_load (&real))
+    return;
+  g_autoptr (GHashTable) answers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  guint compared = 0;
+  for (guint p = 0; p < AX_SPLIT_N; p++)
+    for (guint i = 0; i < real.parts[p]->len; i++) {
+      const AxInstructSample *s = real.parts[p]->pdata[i];
+      if (s->task != AX_INSTRUCT_CLOSED)
+        continue;
+      const char *q = s->instruction[0], *a = s->response[0];
+      g_autofree char *tag = tag_of (q, "yes");
+      const gboolean yes = tag != NULL ? g_str_has_prefix (a, tag) : g_str_has_prefix (a, "Yes");
+      char *key = g_strdup_printf ("%s %.*s", s->image_id, (int) strcspn (q, "?"), q); /* mirrored or not: the patient is the same */
+      gpointer known;
+      if (g_hash_table_lookup_extended (answers, key, NULL, &known)) {
+        g_assert_cmpint (GPOINTER_TO_INT (known), ==, yes);
+        compared++;
+        g_free (key);
+      } else
+        g_hash_table_insert (answers, key, GINT_TO_POINTER (yes));
+    }
+  g_test_message ("%u closed questions were asked again and answered alike", compared);
+  g_assert_cmpuint (compared, >, 50);
+  real_free (&real);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/instruct/file", test_file);
+  g_test_add_func ("/instruct/bad-files", test_bad_files);
+  g_test_add_func ("/instruct/tasks", test_tasks);
+  g_test_add_func ("/instruct/words", test_words);
+  g_test_add_func ("/instruct/places", test_places);
+  g_test_add_func ("/instruct/unread", test_unread);
+  g_test_add_func ("/instruct/phantom", test_phantom);
+  g_test_add_func ("/instruct/real", test_real);
+  g_test_add_func ("/instruct/real-answers-agree", test_real_answers_agree);
+  return g_test_run ();
+}
