@@ -148,6 +148,8 @@ typedef struct { int32_t a0, a1, b0, b1; } AxSpan;
 typedef struct {
   size_t tq, tk, heads, kv_heads, hd, ldq, ldk, ldv, ldo;
   float scale;
+  bool bf16;   /* products in bfloat16 with float32 sums where the machine has such instructions and hd is a multiple of 32: q, k, v, the
+                * probabilities and their gradients are rounded (2^-8 of each at most) */
 } AxSpanShape;
 /* out = softmax(scale q k^T over the keys of each query's span) v. lse [heads,tq] (log of the sum of exp of the scaled scores; minus infinity
  * where a query sees nothing) is written if not NULL (a backward pass needs it). No [tq,tk] matrix is kept. */

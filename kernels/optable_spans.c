@@ -1,7 +1,8 @@
 /* optable_spans.c: entries of the operation table for attention over spans and over a cache (contract: optable.h).
  *
  * First-order bounds. A score carries the error of its product; exp turns it into a relative one, together with u |score - maximum| for the difference and
- * AX_U_EXP; each tile of keys may rescale what came before (another exp and product). Sums over n keys add n u. */
+ * AX_U_EXP; each tile of keys may rescale what came before (another exp and product). Sums over n keys add n u. With products
+ * in bfloat16 each factor is allowed its rounding, 2^-8. */
 #include "kernels/optable.h"
 
 #include <math.h>
@@ -15,13 +16,13 @@ typedef size_t Z;
 
 enum { CAUSAL, WINDOW, PREFIX, HOLES, PATTERNS }; /* what the queries see */
 
-/* d = tq extra group kv_heads hd pattern type: tk = tq + extra keys, the queries are the last of them. */
+/* d = tq extra group kv_heads hd pattern bf16|type: tk = tq + extra keys, the queries are the last of them. */
 static AxSpanShape
 shape_of (const int *d)
 {
   const Z heads = (Z) d[2] * (Z) d[3], hd = (Z) d[4];
   return (AxSpanShape) { (Z) d[0], (Z) d[0] + (Z) d[1], heads, (Z) d[3], hd, heads * hd + 3, (Z) d[3] * hd + 5, (Z) d[3] * hd, heads * hd,
-                         1 / sqrtf ((float) hd) };
+                         1 / sqrtf ((float) hd), false };
 }
 
 static AxSpan
@@ -78,10 +79,18 @@ forward_arrays (const int *d, AxOpArray *a)
   return 5;
 }
 
+/* Unit roundoff of the factors of products: d[6] is "bf16" here. */
+static double
+factor_u (const int *d)
+{
+  return d[6] ? 0x1p-8 : 0;
+}
+
 static void
 forward_run (void *state, const int *d, void *const *a)
 {
-  const AxSpanShape s = shape_of (d);
+  AxSpanShape s = shape_of (d);
+  s.bf16 = d[6];
   ax_span_attention_forward (&s, state, a[0], a[1], a[2], a[4], a[3]);
 }
 
@@ -93,7 +102,7 @@ typedef struct {
 } Row;
 
 static void
-row_of (const int *d, const AxSpanShape *s, int i, Z h, const double *q, const double *k, Row *row)
+row_of (const int *d, const AxSpanShape *s, int i, Z h, const double *q, const double *k, double u, Row *row)
 {
   double top = -INFINITY, sum = 0, error = 0;
   row->seen = 0;
@@ -109,7 +118,7 @@ row_of (const int *d, const AxSpanShape *s, int i, Z h, const double *q, const d
     }
     row->seen++;
     row->p[j] = score;
-    row->relative[j] = (double) (s->hd + 3) * AX_U * magnitude;
+    row->relative[j] = ((double) (s->hd + 3) * AX_U + 2 * u + u * u) * magnitude;
     top = score > top ? score : top;
   }
   for (Z j = 0; j < s->tk; j++)
@@ -138,7 +147,7 @@ widened (const AxOpArray *spec, const void *data)
 
 /* out[c] = sum p v with the errors of p, and of the common sum by which all are divided */
 static void
-output_of (const AxSpanShape *s, Z h, const Row *row, const double *v, double *out, double *error)
+output_of (const AxSpanShape *s, Z h, const Row *row, const double *v, double u, double *out, double *error)
 {
   double common = 0;
   for (Z j = 0; j < s->tk; j++)
@@ -152,19 +161,19 @@ output_of (const AxSpanShape *s, Z h, const Row *row, const double *v, double *o
       magnitude += fabs (t);
       error[c] += fabs (t) * row->relative[j];
     }
-    error[c] += fabs (out[c]) * common + (double) (row->seen + s->tk / 64 + 6) * AX_U * magnitude;
+    error[c] += fabs (out[c]) * common + ((double) (row->seen + s->tk / 64 + 6) * AX_U + 2 * u + u * u) * magnitude;
   }
 }
 
 static void
-reference_with (const int *d, const double *q, const double *k, const double *v, double *out, double *out_bound, double *lse, double *lse_bound)
+reference_with (const int *d, double u, const double *q, const double *k, const double *v, double *out, double *out_bound, double *lse, double *lse_bound)
 {
   const AxSpanShape s = shape_of (d);
   Row row = { .p = malloc (s.tk * sizeof (double)), .relative = malloc (s.tk * sizeof (double)) };
   for (int i = 0; i < d[0]; i++)
     for (Z h = 0; h < s.heads; h++) {
-      row_of (d, &s, i, h, q, k, &row);
-      output_of (&s, h, &row, v, out + (Z) i * s.ldo + h * s.hd, out_bound + (Z) i * s.ldo + h * s.hd);
+      row_of (d, &s, i, h, q, k, u, &row);
+      output_of (&s, h, &row, v, u, out + (Z) i * s.ldo + h * s.hd, out_bound + (Z) i * s.ldo + h * s.hd);
       if (lse) {
         lse[h * s.tq + (Z) i] = row.seen ? row.lse : -INFINITY;
         lse_bound[h * s.tq + (Z) i] = row.lse_bound;
@@ -180,7 +189,7 @@ forward_reference (const int *d, void *const *a, double *const *value, double *c
   AxOpArray spec[AX_OP_ARRAYS];
   forward_arrays (d, spec);
   double *q = widened (spec, a[0]), *k = widened (spec + 1, a[1]), *v = widened (spec + 2, a[2]);
-  reference_with (d, q, k, v, value[3], bound[3], value[4], bound[4]);
+  reference_with (d, factor_u (d), q, k, v, value[3], bound[3], value[4], bound[4]);
   free (q);
   free (k);
   free (v);
@@ -233,7 +242,7 @@ cache_reference (const int *d, void *const *a, double *const *value, double *con
   AxOpArray spec[AX_OP_ARRAYS];
   cache_arrays (d, spec);
   double *q = widened (spec, a[0]), *k = widened (spec + 1, a[1]), *v = widened (spec + 2, a[2]);
-  reference_with (d, q, k, v, value[3], bound[3], NULL, NULL);
+  reference_with (d, 0, q, k, v, value[3], bound[3], NULL, NULL);
   free (q);
   free (k);
   free (v);
@@ -257,7 +266,8 @@ backward_arrays (const int *d, AxOpArray *a)
 static void
 backward_run (void *state, const int *d, void *const *a)
 {
-  const AxSpanShape s = shape_of (d);
+  AxSpanShape s = shape_of (d);
+  s.bf16 = d[6];
   ax_span_attention_forward (&s, state, a[0], a[1], a[2], a[4], a[3]);
   ax_span_attention_backward (&s, state, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
 }
@@ -272,7 +282,7 @@ backward_reference (const int *d, void *const *a, double *const *value, double *
   double *out = malloc (2 * s.hd * sizeof *out), *error = out + s.hd;
   Row row = { .p = malloc (s.tk * sizeof (double)), .relative = malloc (s.tk * sizeof (double)) };
   /* any order of a sum of n terms: n u of their magnitudes; partial sums and the value before are some more terms */
-  const double query_terms = (double) (s.tk + 8), key_terms = (double) (s.tq * (s.heads / s.kv_heads) + 40);
+  const double u = factor_u (d), query_terms = (double) (s.tk + 8), key_terms = (double) (s.tq * (s.heads / s.kv_heads) + 40);
   for (int o = 6; o < 9; o++)
     for (Z i = 0; i < spec[o].n; i++)
       bound[o][i] = (o == 6 ? query_terms : key_terms) * AX_U * fabs (value[o][i]);
@@ -280,8 +290,8 @@ backward_reference (const int *d, void *const *a, double *const *value, double *
     for (Z h = 0; h < s.heads; h++) {
       const Z q_at = (Z) i * s.ldq + h * s.hd, o_at = (Z) i * s.ldo + h * s.hd, kv = h / (s.heads / s.kv_heads) * s.hd;
       double dot = 0, dot_error = 0;
-      row_of (d, &s, i, h, q, k, &row);
-      output_of (&s, h, &row, v, out, error);
+      row_of (d, &s, i, h, q, k, u, &row);
+      output_of (&s, h, &row, v, u, out, error);
       for (Z c = 0; c < s.hd; c++) {
         dot += g[o_at + c] * out[c];
         dot_error += fabs (g[o_at + c]) * (error[c] + (double) (s.hd + 1) * AX_U * fabs (out[c]));
@@ -293,7 +303,7 @@ backward_reference (const int *d, void *const *a, double *const *value, double *
         for (Z c = 0; c < s.hd; c++) {
           const double t = g[o_at + c] * v[j * s.ldv + kv + c];
           dp += t;
-          dp_error += fabs (t) * (double) (s.hd + 1) * AX_U;
+          dp_error += fabs (t) * ((double) (s.hd + 1) * AX_U + 2 * u + u * u);
         }
         /* p = exp(score - lse) */
         const double p = row.p[j], relative = row.relative[j] + row.lse_bound + 2 * AX_U * (fabs (log (p)) + fabs (row.lse)) + AX_U_EXP;
@@ -302,11 +312,11 @@ backward_reference (const int *d, void *const *a, double *const *value, double *
         for (Z c = 0; c < s.hd; c++) {
           const double kc = k[j * s.ldk + kv + c], qc = q[q_at + c], gc = g[o_at + c];
           value[6][q_at + c] += ds * kc;
-          bound[6][q_at + c] += fabs (kc) * (ds_error + query_terms * AX_U * fabs (ds));
+          bound[6][q_at + c] += fabs (kc) * (ds_error + (query_terms * AX_U + 2 * u) * fabs (ds));
           value[7][j * s.ldk + kv + c] += ds * qc;
-          bound[7][j * s.ldk + kv + c] += fabs (qc) * (ds_error + key_terms * AX_U * fabs (ds));
+          bound[7][j * s.ldk + kv + c] += fabs (qc) * (ds_error + (key_terms * AX_U + 2 * u) * fabs (ds));
           value[8][j * s.ldv + kv + c] += p * gc;
-          bound[8][j * s.ldv + kv + c] += fabs (gc) * p * (relative + key_terms * AX_U);
+          bound[8][j * s.ldv + kv + c] += fabs (gc) * p * (relative + key_terms * AX_U + 2 * u);
         }
       }
     }
@@ -326,11 +336,17 @@ backward_flops (const int *d)
 }
 
 const AxOp ax_ops_spans[] = {
-  { "span_attention", "tq extra group kv hd pattern", { 1, 0, 1, 1, 1, 0 }, { 90, 60, 3, 2, 40, PATTERNS - 1 }, { 200, 70, 2, 2, 24, PREFIX },
+  { "span_attention", "tq extra group kv hd pattern bf16", { 1, 0, 1, 1, 1, 0, 0 }, { 90, 60, 3, 2, 40, PATTERNS - 1, 0 }, { 200, 70, 2, 2, 24, PREFIX, 0 },
     { { 512, 0, 4, 1, 256, CAUSAL }, { 1500, 0, 4, 1, 256, CAUSAL }, { 1700, 0, 4, 1, 256, PREFIX }, { 40, 1500, 4, 1, 256, CAUSAL } },
     forward_arrays, spans_setup, forward_run, free, forward_reference, forward_flops },
-  { "span_attention_backward", "tq extra group kv hd pattern", { 1, 0, 1, 1, 1, 0 }, { 90, 60, 3, 2, 40, PATTERNS - 1 }, { 300, 30, 2, 2, 16, PREFIX },
+  { "span_attention_bf16", "tq extra group kv hd pattern bf16", { 1, 0, 1, 1, 32, 0, 1 }, { 150, 250, 3, 2, 33, PATTERNS - 1, 1 }, { 200, 70, 2, 2, 96, PREFIX, 1 },
+    { { 512, 0, 4, 1, 256, CAUSAL, 1 }, { 1500, 0, 4, 1, 256, CAUSAL, 1 }, { 1700, 0, 4, 1, 256, PREFIX, 1 }, { 40, 1500, 4, 1, 256, CAUSAL, 1 } },
+    forward_arrays, spans_setup, forward_run, free, forward_reference, forward_flops },
+  { "span_attention_backward", "tq extra group kv hd pattern bf16", { 1, 0, 1, 1, 1, 0, 0 }, { 90, 60, 3, 2, 40, PATTERNS - 1, 0 }, { 300, 30, 2, 2, 16, PREFIX, 0 },
     { { 1700, 0, 4, 1, 256, PREFIX } },
+    backward_arrays, spans_setup, backward_run, free, backward_reference, backward_flops },
+  { "span_attention_bf16_backward", "tq extra group kv hd pattern bf16", { 1, 0, 1, 1, 32, 0, 1 }, { 150, 250, 3, 2, 33, PATTERNS - 1, 1 },
+    { 300, 30, 2, 2, 32, PREFIX, 1 }, { { 1700, 0, 4, 1, 256, PREFIX, 1 } },
     backward_arrays, spans_setup, backward_run, free, backward_reference, backward_flops },
   { "cache_attention", "tq extra group kv hd pattern type", { 1, 0, 1, 1, 1, 0, 0 }, { 3, 300, 4, 2, 40, PATTERNS - 1, AX_KV_BF16 }, { 2, 700, 4, 2, 24, HOLES, AX_KV_BF16 },
     { { 1, 127, 4, 1, 256, CAUSAL, AX_KV_F16 }, { 1, 1499, 4, 1, 256, CAUSAL, AX_KV_F16 }, { 1, 1499, 4, 1, 256, CAUSAL, AX_KV_F32 } },

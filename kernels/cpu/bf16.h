@@ -20,3 +20,7 @@ void ax_bf16_product (size_t m, size_t n, size_t pairs, const uint16_t *a, size_
 /* Rows of int8 times one scale for 32 elements, rounded to bfloat16. */
 void ax_bf16_from_q8 (size_t blocks, const int8_t *q, const float *scale, uint16_t *y);
 void ax_bf16_from_f32 (size_t n, const float *x, uint16_t *y);
+/* A tile of scores[n keys from `first`, 64 queries] becomes probabilities p = exp(scale score - lse) and gradients ds = scale p (dp - dot), where dp stands
+ * in ds on entry; both zero outside the spans of the `rows` queries, and rounded to p16 and ds16. */
+void ax_bf16_span_gradient (size_t n, size_t first, size_t rows, float scale, const AxSpan *spans, const float *lse, const float *dot,
+                            const float *scores, const float *ds, uint16_t *p16, uint16_t *ds16);

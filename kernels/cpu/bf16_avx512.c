@@ -4,6 +4,9 @@
  * loads for 24 multiply-adds of 32 products. */
 #include "kernels/cpu/bf16.h"
 
+#define VEC_LEVEL 2
+#include "kernels/cpu/vec.h"
+
 #include <immintrin.h>
 #include <string.h>
 
@@ -185,5 +188,33 @@ ax_bf16_from_f32 (size_t n, const float *x, uint16_t *y)
   if (i < n) {
     const __mmask16 mask = (__mmask16) ((1u << (n - i)) - 1);
     _mm256_mask_storeu_epi16 (y + i, mask, (__m256i) _mm512_cvtneps_pbh (_mm512_maskz_loadu_ps (mask, x + i)));
+  }
+}
+
+void
+ax_bf16_span_gradient (size_t n, size_t first, size_t rows, float scale, const AxSpan *spans, const float *lse, const float *dot,
+                       const float *scores, const float *ds, uint16_t *p16, uint16_t *ds16)
+{
+  for (int i = 0; i < 4; i++) { /* 16 queries at a time */
+    int32_t ends[4][16] = { { 0 } };
+    for (size_t r = 0; r < 16 && 16 * (size_t) i + r < rows; r++) {
+      const AxSpan *p = spans + 16 * i + r;
+      ends[0][r] = p->a0;
+      ends[1][r] = p->a1;
+      ends[2][r] = p->b0;
+      ends[3][r] = p->b1;
+    }
+    const __m512i a0 = _mm512_loadu_si512 (ends[0]), a1 = _mm512_loadu_si512 (ends[1]), b0 = _mm512_loadu_si512 (ends[2]), b1 = _mm512_loadu_si512 (ends[3]);
+    const __m512 k = _mm512_set1_ps (scale), shift = _mm512_loadu_ps (lse + 16 * i), minus = _mm512_loadu_ps (dot + 16 * i);
+    for (size_t j = 0; j < n; j++) {
+      const size_t at = j * AX_BF16_COLUMNS + 16 * (size_t) i;
+      const __m512i key = _mm512_set1_epi32 ((int32_t) (first + j));
+      const __mmask16 seen = (__mmask16) ((_mm512_cmpge_epi32_mask (key, a0) & _mm512_cmplt_epi32_mask (key, a1))
+                                          | (_mm512_cmpge_epi32_mask (key, b0) & _mm512_cmplt_epi32_mask (key, b1)));
+      const __m512 p = _mm512_maskz_mov_ps (seen, v_exp (_mm512_fmsub_ps (k, _mm512_loadu_ps (scores + at), shift)));
+      const __m512 d = _mm512_maskz_mul_ps (seen, _mm512_mul_ps (k, p), _mm512_sub_ps (_mm512_loadu_ps (ds + at), minus));
+      _mm256_storeu_si256 ((__m256i *) (p16 + at), (__m256i) _mm512_cvtneps_pbh (p));
+      _mm256_storeu_si256 ((__m256i *) (ds16 + at), (__m256i) _mm512_cvtneps_pbh (d));
+    }
   }
 }

@@ -4,31 +4,29 @@
  * sum and output of each query (online softmax), backward recomputes the probabilities of a tile from the stored log of the sum. Gradients of
  * keys and values are sums over queries: a piece of the backward pass is a fixed share of one head's queries with partial sums of its own, which are
  * added in the order of the pieces. */
+#include "kernels/cpu/span_attention.h"
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/parallel.h"
 
 #include <math.h>
 #include <string.h>
 
 #define QUERIES 64
 #define KEYS 128
-#define PIECES 16 /* of the backward pass, about */
 
 typedef struct {
   const AxKernelTable *t;
   const AxSpanShape *s;
   const AxSpan *spans;
   const float *q, *k, *v, *lse_in, *out_in, *dout;
-  float *lse, *out, *dq, *dk, *dv;
-  size_t shares, queries; /* backward: pieces of a head, queries of each */
-  size_t *low, *high;     /* [shares]: keys that a share sees lie in [low, high) */
-  float *partial;         /* [heads * shares][2][tk_most][hd] */
-  size_t most;
+  float *lse, *out, *dq;
+  AxSpanCut cut;
 } Args;
 
-/* The keys seen by n queries: one or two ranges that do not touch. Returns how many. */
-static int
-key_ranges (const AxSpan *spans, size_t n, size_t range[2][2])
+/* ---- what both versions share ---- */
+
+int
+ax_span_ranges (const AxSpan *spans, size_t n, size_t range[2][2])
 {
   size_t lo[2] = { SIZE_MAX, SIZE_MAX }, hi[2] = { 0, 0 };
   for (size_t i = 0; i < n; i++) {
@@ -57,6 +55,49 @@ key_ranges (const AxSpan *spans, size_t n, size_t range[2][2])
   return count;
 }
 
+void
+ax_span_cut (AxSpanCut *cut, const AxSpanShape *s, const AxSpan *spans, size_t block, float *dk, float *dv)
+{
+  const size_t blocks = (s->tq + block - 1) / block, want = (AX_SPAN_PIECES + s->heads - 1) / s->heads;
+  *cut = (AxSpanCut) { .t = ax_table (), .s = s, .dk = dk, .dv = dv };
+  cut->queries = (blocks + want - 1) / want * block;
+  cut->shares = cut->queries ? (s->tq + cut->queries - 1) / cut->queries : 0;
+  for (size_t i = 0; i < cut->shares; i++) {
+    size_t range[2][2];
+    const size_t first = i * cut->queries, n = s->tq - first < cut->queries ? s->tq - first : cut->queries;
+    const int ranges = ax_span_ranges (spans + first, n, range);
+    cut->low[i] = ranges ? range[0][0] : 0;
+    cut->high[i] = ranges ? range[ranges - 1][1] : 0;
+    if (ranges == 2 && range[0][1] > cut->high[i])
+      cut->high[i] = range[0][1];
+    cut->most = cut->high[i] - cut->low[i] > cut->most ? cut->high[i] - cut->low[i] : cut->most;
+  }
+  cut->partial = ax_scratch (AX_SCRATCH_PARTIAL, (s->heads * cut->shares * 2 * cut->most * s->hd + 1) * sizeof (float));
+}
+
+static void
+sum_piece (void *ctx, size_t begin, size_t end)
+{
+  const AxSpanCut *g = ctx;
+  const AxSpanShape *s = g->s;
+  for (size_t piece = 0; piece < s->heads * g->shares; piece++) {
+    const size_t share = piece % g->shares, low = g->low[share], kv = piece / g->shares / (s->heads / s->kv_heads) * s->hd;
+    const float *dk = g->partial + piece * 2 * g->most * s->hd, *dv = dk + g->most * s->hd;
+    for (size_t key = begin > low ? begin : low; key < end && key < g->high[share]; key++) {
+      g->t->axpy (s->hd, 1, dk + (key - low) * s->hd, g->dk + key * s->ldk + kv);
+      g->t->axpy (s->hd, 1, dv + (key - low) * s->hd, g->dv + key * s->ldv + kv);
+    }
+  }
+}
+
+void
+ax_span_sum_partial (AxSpanCut *cut)
+{
+  ax_parallel_for (cut->s->tk, 64, sum_piece, cut);
+}
+
+/* ---- forward ---- */
+
 static void
 forward_piece (void *ctx, size_t begin, size_t end)
 {
@@ -74,7 +115,7 @@ forward_piece (void *ctx, size_t begin, size_t end)
       sum[r] = 0;
       memset (out + r * s->ldo, 0, s->hd * sizeof *out);
     }
-    const int ranges = key_ranges (g->spans + first, rows, range);
+    const int ranges = ax_span_ranges (g->spans + first, rows, range);
     for (int i = 0; i < ranges; i++)
       for (size_t key = range[i][0]; key < range[i][1]; key += KEYS) {
         const size_t n = range[i][1] - key < KEYS ? range[i][1] - key : KEYS;
@@ -94,24 +135,31 @@ forward_piece (void *ctx, size_t begin, size_t end)
 void
 ax_span_attention_forward (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, float *lse, float *out)
 {
+  if (s->bf16 && s->hd % 32 == 0 && ax_bf16_ready ()) {
+    ax_span_bf16_forward (s, spans, q, k, v, lse, out);
+    return;
+  }
   Args g = { .t = ax_table (), .s = s, .spans = spans, .q = q, .k = k, .v = v, .lse = lse, .out = out };
   ax_parallel_for ((s->tq + QUERIES - 1) / QUERIES * s->heads, 1, forward_piece, &g);
 }
+
+/* ---- backward ---- */
 
 static void
 backward_piece (void *ctx, size_t begin, size_t end)
 {
   const Args *g = ctx;
   const AxSpanShape *s = g->s;
+  const AxSpanCut *cut = &g->cut;
   float *scores = ax_scratch (AX_SCRATCH_PIECE, 2 * QUERIES * KEYS * sizeof *scores), *ds = scores + QUERIES * KEYS;
   for (size_t piece = begin; piece < end; piece++) {
-    const size_t head = piece / g->shares, share = piece % g->shares, low = g->low[share], width = g->high[share] - low;
+    const size_t head = piece / cut->shares, share = piece % cut->shares, low = cut->low[share], width = cut->high[share] - low;
     const size_t kv = head / (s->heads / s->kv_heads) * s->hd;
-    float *dk = g->partial + piece * 2 * g->most * s->hd, *dv = dk + g->most * s->hd;
+    float *dk = cut->partial + piece * 2 * cut->most * s->hd, *dv = dk + cut->most * s->hd;
     memset (dk, 0, width * s->hd * sizeof *dk);
     memset (dv, 0, width * s->hd * sizeof *dv);
-    const size_t last = (share + 1) * g->queries < s->tq ? (share + 1) * g->queries : s->tq;
-    for (size_t first = share * g->queries; first < last; first += QUERIES) {
+    const size_t last = (share + 1) * cut->queries < s->tq ? (share + 1) * cut->queries : s->tq;
+    for (size_t first = share * cut->queries; first < last; first += QUERIES) {
       const size_t rows = last - first < QUERIES ? last - first : QUERIES;
       const float *q = g->q + first * s->ldq + head * s->hd, *dout = g->dout + first * s->ldo + head * s->hd;
       const float *out = g->out_in + first * s->ldo + head * s->hd;
@@ -119,7 +167,7 @@ backward_piece (void *ctx, size_t begin, size_t end)
       size_t range[2][2];
       for (size_t r = 0; r < rows; r++)
         dot[r] = g->t->dot (s->hd, out + r * s->ldo, dout + r * s->ldo);
-      const int ranges = key_ranges (g->spans + first, rows, range);
+      const int ranges = ax_span_ranges (g->spans + first, rows, range);
       for (int i = 0; i < ranges; i++)
         for (size_t key = range[i][0]; key < range[i][1]; key += KEYS) {
           const size_t n = range[i][1] - key < KEYS ? range[i][1] - key : KEYS;
@@ -135,45 +183,16 @@ backward_piece (void *ctx, size_t begin, size_t end)
   }
 }
 
-/* Adds the partial sums of the keys [begin, end), all pieces in their order. */
-static void
-backward_sum_piece (void *ctx, size_t begin, size_t end)
-{
-  const Args *g = ctx;
-  const AxSpanShape *s = g->s;
-  for (size_t piece = 0; piece < s->heads * g->shares; piece++) {
-    const size_t share = piece % g->shares, low = g->low[share], kv = piece / g->shares / (s->heads / s->kv_heads) * s->hd;
-    const float *dk = g->partial + piece * 2 * g->most * s->hd, *dv = dk + g->most * s->hd;
-    for (size_t key = begin > low ? begin : low; key < end && key < g->high[share]; key++) {
-      g->t->axpy (s->hd, 1, dk + (key - low) * s->hd, g->dk + key * s->ldk + kv);
-      g->t->axpy (s->hd, 1, dv + (key - low) * s->hd, g->dv + key * s->ldv + kv);
-    }
-  }
-}
-
 void
 ax_span_attention_backward (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, const float *out,
                             const float *lse, const float *dout, float *dq, float *dk, float *dv)
 {
-  size_t low[PIECES], high[PIECES];
-  Args g = { .t = ax_table (), .s = s, .spans = spans, .q = q, .k = k, .v = v, .out_in = out, .lse_in = lse, .dout = dout, .dq = dq, .dk = dk, .dv = dv,
-             .low = low, .high = high };
-  const size_t blocks = (s->tq + QUERIES - 1) / QUERIES, want = (PIECES + s->heads - 1) / s->heads;
-  if (blocks == 0)
+  if (s->bf16 && s->hd % 32 == 0 && ax_bf16_ready ()) {
+    ax_span_bf16_backward (s, spans, q, k, v, out, lse, dout, dq, dk, dv);
     return;
-  g.queries = (blocks + want - 1) / want * QUERIES;
-  g.shares = (s->tq + g.queries - 1) / g.queries;
-  for (size_t i = 0; i < g.shares; i++) {
-    size_t range[2][2];
-    const size_t first = i * g.queries, n = s->tq - first < g.queries ? s->tq - first : g.queries;
-    const int ranges = key_ranges (spans + first, n, range);
-    low[i] = ranges ? range[0][0] : 0;
-    high[i] = ranges ? range[ranges - 1][1] : 0;
-    if (ranges == 2 && range[0][1] > high[i])
-      high[i] = range[0][1];
-    g.most = high[i] - low[i] > g.most ? high[i] - low[i] : g.most;
   }
-  g.partial = ax_scratch (AX_SCRATCH_PARTIAL, (s->heads * g.shares * 2 * g.most * s->hd + 1) * sizeof (float));
-  ax_parallel_for (s->heads * g.shares, 1, backward_piece, &g);
-  ax_parallel_for (s->tk, 64, backward_sum_piece, &g);
+  Args g = { .t = ax_table (), .s = s, .spans = spans, .q = q, .k = k, .v = v, .out_in = out, .lse_in = lse, .dout = dout, .dq = dq };
+  ax_span_cut (&g.cut, s, spans, QUERIES, dk, dv);
+  ax_parallel_for (s->heads * g.cut.shares, 1, backward_piece, &g);
+  ax_span_sum_partial (&g.cut);
 }
