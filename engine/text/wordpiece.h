@@ -6,15 +6,9 @@
 
 #include <gio/gio.h>
 
+#include "engine/text/text_error.h"
+
 G_BEGIN_DECLS
-
-#define AX_TEXT_ERROR (ax_text_error_quark())
-GQuark ax_text_error_quark(void);
-
-typedef enum {
-  AX_TEXT_ERROR_READ,   /* the file is missing, too large or damaged */
-  AX_TEXT_ERROR_FORMAT, /* it is no WordPiece vocabulary, or lacks [UNK], [CLS] or [SEP] */
-} AxTextError;
 
 typedef struct _AxWordPiece AxWordPiece;
 
