@@ -5,6 +5,7 @@
 
 #include "engine/checkpoint/apm_checkpoint.h"
 #include "engine/checkpoint/atomic_file.h"
+#include "engine/checkpoint/lm_adapter.h"
 #include "engine/checkpoint/safetensors_writer.h"
 #include "engine/checkpoint/sentence_file.h"
 #include "engine/checkpoint/weights-private.h"
@@ -115,47 +116,6 @@ import_sentences(Import *self, int proj_dim, int n_objects, GError **error)
   g_autofree char *path = g_build_filename(o->output, "sentences.safetensors", NULL);
   record(self, "sentences", "sentences.safetensors");
   return ax_sentence_file_save(sentences, path, AX_DTYPE_F32, error);
-}
-
-AxWeights *
-ax_lm_checkpoint_open(const char *path, AxLmCheckpointCounts *counts, GError **error)
-{
-  g_autoptr(AxTorchFile) file = ax_torch_file_open(path, error);
-  if (file == NULL)
-    return NULL;
-  const AxValue *lm = ax_value_get(ax_torch_file_get_root(file), "LM");
-  const AxValue *core = lm != NULL ? ax_value_get(lm, "core_model") : NULL, *wrapper = lm != NULL ? ax_value_get(lm, "wrapper") : NULL;
-  if (core == NULL || wrapper == NULL) {
-    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH, "%s has no LM.core_model and LM.wrapper (spec 6.5)", path);
-    return NULL;
-  }
-  g_autoptr(AxWeights) weights = ax_torch_file_collect(file, core, error);
-  g_autoptr(AxWeights) heads = weights != NULL ? ax_torch_file_collect(file, wrapper, error) : NULL;
-  if (heads == NULL)
-    return NULL;
-  memset(counts, 0, sizeof *counts);
-  for (guint i = 0; i < ax_weights_n(weights); i++) {
-    const char *name = ax_weights_info(weights, i)->name;
-    if (strstr(name, ".lora_A.") != NULL || strstr(name, ".lora_B.") != NULL)
-      counts->lora++;
-    else if (strstr(name, "embed_tokens.") != NULL || strstr(name, "lm_head.") != NULL)
-      counts->vocabulary++;
-    else
-      counts->other++;
-  }
-  counts->heads = ax_weights_n(heads);
-  counts->layers = counts->lora / 14;
-  for (guint i = 0; i < ax_weights_n(heads); i++)
-    if (!ax_weights_add(weights, ax_weights_entry(heads, i)))
-      counts->other++;
-  if (counts->heads != 12 || counts->other != 0 || counts->lora % 14 != 0
-      || (counts->vocabulary != 0 && counts->vocabulary != 2 && counts->vocabulary != 4)) {
-    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH,
-                "%s holds %u projection tensors (expected 12), %u LoRA tensors (14 a layer), %u vocabulary tensors (0, 2 or 4) and %u others",
-                path, counts->heads, counts->lora, counts->vocabulary, counts->other);
-    return NULL;
-  }
-  return g_steal_pointer(&weights);
 }
 
 static gboolean

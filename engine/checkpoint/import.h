@@ -31,14 +31,4 @@ typedef void (*AxImportProgress)(const char *what, double share, void *user);
  * FALSE with AX_CHECKPOINT_ERROR, or G_IO_ERROR_CANCELLED. */
 gboolean ax_import(const AxImportOptions *options, AxImportProgress progress, void *user, GCancellable *cancellable, GError **error);
 
-/* The counts of spec 6.5. */
-typedef struct {
-  guint lora, heads, vocabulary, other;
-  guint layers; /* lora / 14 */
-} AxLmCheckpointCounts;
-
-/* Opens lm.pt and counts its tensors; the tensors are named as in "core_model" and "wrapper". NULL with MISMATCH (the message
- * holds the counts) when they are not as spec 6.5 says, or as ax_weights_open(). */
-AxWeights *ax_lm_checkpoint_open(const char *path, AxLmCheckpointCounts *counts, GError **error);
-
 G_END_DECLS

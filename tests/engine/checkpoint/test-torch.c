@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "engine/checkpoint/apm_checkpoint.h"
-#include "engine/checkpoint/import.h"
+#include "engine/checkpoint/lm_adapter.h"
 #include "engine/checkpoint/sentence_file.h"
 #include "tests/engine/checkpoint/reference.h"
 

@@ -1,0 +1,793 @@
+/* Language model weights: dimensions from every source, the reference's tiny model in all its forms (names, shapes, checksums; lm.pt equal
+ * to base and adapter), shards, a GGUF made from it, the real GGUF, our own adapter file, and files that do not fit. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/checkpoint/lm_adapter.h"
+#include "engine/checkpoint/lm_weights-private.h"
+#include "engine/checkpoint/safetensors_writer.h"
+#include "kernels/kernels.h"
+#include "tests/engine/checkpoint/gguf_maker.h"
+#include "tests/engine/checkpoint/reference.h"
+
+static AxLmWeights *
+open_base(void)
+{
+  g_autofree char *path = reference_path("F_lm_tiny/base");
+  if (path == NULL)
+    return NULL;
+  g_autoptr(GError) error = NULL;
+  AxLmWeights *base = ax_lm_base_open(path, &error);
+  g_assert_no_error(error);
+  return base;
+}
+
+static AxLmWeights *
+open_adapter(const char *name)
+{
+  g_autofree char *path = reference_path(name);
+  if (path == NULL)
+    return NULL;
+  g_autoptr(GError) error = NULL;
+  AxLmWeights *adapter = ax_lm_adapter_open(path, 0, &error);
+  g_assert_no_error(error);
+  return adapter;
+}
+
+static float *
+values_of(AxLmWeights *weights, const char *name, gsize *n)
+{
+  g_autoptr(GError) error = NULL;
+  const int i = ax_lm_weights_find(weights, name);
+  if (i < 0)
+    g_error("no tensor %s", name);
+  *n = (gsize) ax_lm_weights_info(weights, (guint) i)->n_elements;
+  float *values = g_new(float, *n + 1);
+  g_assert_true(ax_lm_weights_read_f32(weights, (guint) i, values, &error));
+  g_assert_no_error(error);
+  return values;
+}
+
+static void
+assert_same_tensor(AxLmWeights *a, AxLmWeights *b, const char *name)
+{
+  gsize n_a, n_b;
+  g_autofree float *x = values_of(a, name, &n_a), *y = values_of(b, name, &n_b);
+  if (n_a != n_b || memcmp(x, y, n_a * 4) != 0)
+    g_error("%s differs", name);
+}
+
+/* ---- dimensions ---- */
+
+static void
+assert_same_config(const AxLmConfig *a, const AxLmConfig *b)
+{
+  const int x[] = { a->layers, a->width, a->heads, a->kv_heads, a->head_dim, a->ffn, a->vocab, a->window, a->global_every, a->context, a->tied };
+  const int y[] = { b->layers, b->width, b->heads, b->kv_heads, b->head_dim, b->ffn, b->vocab, b->window, b->global_every, b->context, b->tied };
+  for (guint i = 0; i < G_N_ELEMENTS(x); i++)
+    g_assert_cmpint(x[i], ==, y[i]);
+  const double u[] = { a->theta_local, a->theta_global, a->rope_factor, a->query_scale, a->eps, a->embed_scale };
+  const double v[] = { b->theta_local, b->theta_global, b->rope_factor, b->query_scale, b->eps, b->embed_scale };
+  for (guint i = 0; i < G_N_ELEMENTS(u); i++)
+    g_assert_cmpfloat(u[i], ==, v[i]);
+}
+
+static gboolean
+config_of(const char *json, AxLmConfig *config, GError **error)
+{
+  g_autoptr(JsonObject) root = ax_json_parse_object(json, strlen(json), "config.json", error);
+  return root != NULL && ax_lm_config_from_json(root, config, error);
+}
+
+static void
+test_config(void)
+{
+  AxLmConfig c, table;
+  g_autoptr(GError) error = NULL;
+  g_assert_true(ax_lm_config_named("4b", &table));
+  g_assert_cmpfloat(table.embed_scale, ==, 50.5); /* spec 6.1 */
+  g_assert_cmpint(table.window, ==, 1024);
+  g_assert_cmpint(table.vocab, ==, 262208);
+  g_assert_cmpfloat(table.rope_factor, ==, 8);
+  for (int i = 0, n = 0; i < 34; i++)
+    if (ax_lm_config_is_global(&table, i))
+      g_assert_cmpint(i, ==, 5 + 6 * n++);
+  g_assert_false(ax_lm_config_named("7b", &c));
+  /* The sparse config.json of the released 4B: absent members have the defaults of Gemma3TextConfig. */
+  g_assert_true(config_of("{\"model_type\":\"gemma3\",\"text_config\":{\"hidden_size\":2560,\"intermediate_size\":10240,\"model_type\":\"gemma3_text\","
+                          "\"num_hidden_layers\":34,\"rope_scaling\":{\"factor\":8.0,\"rope_type\":\"linear\"},\"sliding_window\":1024}}", &c, &error));
+  c.embed_scale = table.embed_scale;
+  assert_same_config(&c, &table);
+  /* transformers 5 writes theta and scaling by kind of layer. */
+  g_assert_true(config_of("{\"model_type\":\"gemma3_text\",\"hidden_size\":1152,\"intermediate_size\":6912,\"num_hidden_layers\":26,\"num_attention_heads\":4,"
+                          "\"num_key_value_heads\":1,\"vocab_size\":262144,\"sliding_window\":512,\"max_position_embeddings\":32768,"
+                          "\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1000000.0,\"rope_type\":\"default\"},"
+                          "\"sliding_attention\":{\"rope_theta\":10000.0,\"rope_type\":\"default\"}}}", &c, &error));
+  g_assert_true(ax_lm_config_named("1b", &table));
+  c.embed_scale = table.embed_scale;
+  assert_same_config(&c, &table);
+  g_assert_cmpfloat(ax_lm_embed_scale(640, AX_DTYPE_BF16, FALSE), ==, 25.25);
+  g_assert_cmpfloat(ax_lm_embed_scale(640, AX_DTYPE_BF16, TRUE), ==, (double) sqrtf(640));
+  g_assert_cmpfloat(ax_lm_embed_scale(640, AX_DTYPE_F16, FALSE), ==, 25.296875);
+
+  static const struct {
+    const char *json;
+    AxCheckpointError code;
+  } refused[] = {
+    { "{\"model_type\":\"llama\"}", AX_CHECKPOINT_ERROR_UNSUPPORTED },
+    { "{\"model_type\":\"gemma3\"}", AX_CHECKPOINT_ERROR_MISSING },
+    { "{}", AX_CHECKPOINT_ERROR_MISSING },
+    { "{\"model_type\":\"gemma3_text\",\"num_hidden_layers\":-1}", AX_CHECKPOINT_ERROR_MISMATCH },
+    { "{\"model_type\":\"gemma3_text\",\"num_hidden_layers\":1e9}", AX_CHECKPOINT_ERROR_MISMATCH },
+    { "{\"model_type\":\"gemma3_text\",\"hidden_size\":2147483647}", AX_CHECKPOINT_ERROR_MISMATCH },
+    { "{\"model_type\":\"gemma3_text\",\"num_key_value_heads\":3}", AX_CHECKPOINT_ERROR_MISMATCH },
+    { "{\"model_type\":\"gemma3_text\",\"query_pre_attn_scalar\":0}", AX_CHECKPOINT_ERROR_MISMATCH },
+    { "{\"model_type\":\"gemma3_text\",\"final_logit_softcapping\":30}", AX_CHECKPOINT_ERROR_UNSUPPORTED },
+    { "{\"model_type\":\"gemma3_text\",\"attention_bias\":true}", AX_CHECKPOINT_ERROR_UNSUPPORTED },
+    { "{\"model_type\":\"gemma3_text\",\"hidden_activation\":\"relu\"}", AX_CHECKPOINT_ERROR_UNSUPPORTED },
+    { "{\"model_type\":\"gemma3_text\",\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":2}}", AX_CHECKPOINT_ERROR_UNSUPPORTED },
+    { "{\"model_type\":\"gemma3_text\",\"layer_types\":[]}", AX_CHECKPOINT_ERROR_UNSUPPORTED },
+    { "{\"model_type\":\"gemma3_text\",\"num_hidden_layers\":3,\"layer_types\":[\"full_attention\",\"sliding_attention\",\"full_attention\"]}",
+      AX_CHECKPOINT_ERROR_UNSUPPORTED },
+    { "{\"model_type\":\"gemma3_text\",\"num_hidden_layers\":1,\"layer_types\":[7]}", AX_CHECKPOINT_ERROR_UNSUPPORTED },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
+    g_assert_false(config_of(refused[i].json, &c, &error));
+    g_assert_error(error, AX_CHECKPOINT_ERROR, refused[i].code);
+    g_clear_error(&error);
+  }
+}
+
+static void
+test_names(void)
+{
+  static const char *const taken[][2] = {
+    { "language_model.model.layers.0.mlp.up_proj.weight", "layers.0.mlp.up_proj.weight" },
+    { "model.language_model.layers.33.self_attn.q_norm.weight", "layers.33.self_attn.q_norm.weight" },
+    { "model.layers.7.input_layernorm.weight", "layers.7.input_layernorm.weight" },
+    { "layers.7.input_layernorm.weight", "layers.7.input_layernorm.weight" },
+    { "base_model.model.model.language_model.layers.1.self_attn.o_proj.lora_A.default.weight", "layers.1.self_attn.o_proj.lora_A.weight" },
+    { "base_model.model.language_model.model.layers.1.self_attn.o_proj.lora_B.weight", "layers.1.self_attn.o_proj.lora_B.weight" },
+    { "base_model.model.model.language_model.embed_tokens.modules_to_save.default.weight", "embed_tokens.weight" },
+    { "base_model.model.lm_head.weight", "lm_head.weight" },
+    { "language_model.lm_head.weight", "lm_head.weight" },
+    { "model.language_model.norm.weight", "norm.weight" },
+    { "image_projectionhead.proj.2.bias", "image_projectionhead.proj.2.bias" },
+    { "added_tokens.weight", "added_tokens.weight" },
+  };
+  static const char *const ignored[] = { "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight", "model.vision_tower.x", "multi_modal_projector.mm_soft_emb_norm.weight",
+                                         "base_model.model.lm_head.original_module.weight", "model.layers.0.self_attn.rotary_emb.inv_freq" };
+  static const char *const unknown[] = { "model.layers.600.input_layernorm.weight", "model.layers.01.input_layernorm.weight", "model.layers.x.input_layernorm.weight",
+                                         "model.layers.0.mlp.up_proj.bias", "model.layers.0.input_layernorm.lora_A.weight", "layers.", "", "norm.bias",
+                                         "image_projectionhead.proj.1.weight", "xlayers.0.mlp.up_proj.weight", "q_norm.weight" };
+  for (guint i = 0; i < G_N_ELEMENTS(taken); i++) {
+    g_autofree char *name = NULL;
+    g_assert_cmpint(ax_lm_name_from_hf(taken[i][0], &name), ==, AX_LM_NAME_TAKEN);
+    g_assert_cmpstr(name, ==, taken[i][1]);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(ignored); i++) {
+    g_autofree char *name = NULL;
+    g_assert_cmpint(ax_lm_name_from_hf(ignored[i], &name), ==, AX_LM_NAME_IGNORED);
+    g_assert_null(name);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(unknown); i++) {
+    g_autofree char *name = NULL;
+    if (ax_lm_name_from_hf(unknown[i], &name) != AX_LM_NAME_UNKNOWN)
+      g_error("%s is taken for %s", unknown[i], name);
+  }
+}
+
+/* ---- the reference's files ---- */
+
+/* Every tensor that files.json lists is there under its canonical name, with its shape, type and checksum. */
+static guint
+compare_list(AxLmWeights *weights, JsonObject *list)
+{
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *node;
+  guint n = 0;
+  json_object_iter_init_ordered(&iter, list);
+  while (json_object_iter_next_ordered(&iter, &name, &node)) {
+    JsonArray *entry = json_node_get_array(node), *shape = json_array_get_array_element(entry, 1);
+    g_autofree char *canonical = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) raw = NULL;
+    const AxLmNameKind kind = ax_lm_name_from_hf(name, &canonical);
+    g_assert_cmpint(kind, !=, AX_LM_NAME_UNKNOWN);
+    if (kind == AX_LM_NAME_IGNORED)
+      continue;
+    const int i = ax_lm_weights_find(weights, canonical);
+    if (i < 0)
+      g_error("%s is not there", name);
+    const AxTensorInfo *info = ax_lm_weights_info(weights, (guint) i);
+    g_assert_cmpstr(ax_dtype_name(info->dtype), ==, dtype_of_torch(json_array_get_string_element(entry, 0)));
+    g_assert_cmpint(info->ndim, ==, (int) json_array_get_length(shape));
+    for (int d = 0; d < info->ndim; d++)
+      g_assert_cmpint(info->shape[d], ==, json_array_get_int_element(shape, (guint) d));
+    g_assert_true(ax_lm_weights_read_raw(weights, (guint) i, &raw, &error));
+    gsize size;
+    const void *data = g_bytes_get_data(raw, &size);
+    g_assert_cmphex(bytes_crc(data, size), ==, parse_crc(json_array_get_string_element(entry, 2)));
+    n++;
+  }
+  g_assert_cmpuint(ax_lm_weights_n(weights), ==, n);
+  return n;
+}
+
+static void
+test_reference(void)
+{
+  g_autoptr(JsonObject) files = reference_json("F_lm_tiny/files.json");
+  if (files == NULL)
+    return;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AxLmWeights) base = open_base(), peft = open_adapter("F_lm_tiny/adapter"), pt = open_adapter("F_lm_tiny/lm.pt");
+  const AxLmConfig *c = ax_lm_weights_get_config(base);
+  const AxLmConfig expected = { .layers = 8, .width = 128, .heads = 4, .kv_heads = 2, .head_dim = 32, .ffn = 256, .vocab = 557, .window = 16,
+                                .global_every = 6, .context = 4096, .theta_local = 1e4, .theta_global = 1e6, .rope_factor = 8,
+                                .query_scale = 1 / sqrt(32), .eps = 1e-6, .embed_scale = 11.3125, .tied = TRUE };
+  assert_same_config(c, &expected);
+  g_assert_cmpuint(compare_list(base, json_object_get_object_member(files, "base_safetensors")), ==, 8 * 13 + 2);
+  g_assert_cmpuint(compare_list(peft, json_object_get_object_member(files, "adapter_safetensors")), ==, 8 * 14 + 2);
+  /* lm.pt's two parts in one list. */
+  JsonObject *lists = json_object_get_object_member(files, "lm_pt");
+  g_autoptr(JsonObject) both = json_object_new();
+  static const char *const parts[] = { "core_model", "wrapper" };
+  for (guint p = 0; p < 2; p++) {
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *node;
+    json_object_iter_init(&iter, json_object_get_object_member(lists, parts[p]));
+    while (json_object_iter_next(&iter, &name, &node))
+      json_object_set_member(both, name, json_node_copy(node));
+  }
+  g_assert_cmpuint(compare_list(pt, both), ==, 8 * 14 + 2 + 12);
+
+  const AxLmAdapterInfo *a = ax_lm_weights_get_adapter(peft), *b = ax_lm_weights_get_adapter(pt);
+  g_assert_cmpint(a->rank, ==, 8);
+  g_assert_cmpfloat(a->alpha, ==, 16);
+  g_assert_cmpuint(a->lora, ==, 112);
+  g_assert_cmpint(a->lora_layers, ==, 8);
+  g_assert_cmpuint(a->heads, ==, 0);
+  g_assert_cmpuint(a->vocabulary, ==, 2);
+  g_assert_cmpint(b->rank, ==, 8);
+  g_assert_cmpfloat(b->alpha, ==, 16); /* the published one: not in the file */
+  g_assert_cmpuint(b->heads, ==, 12);
+  g_assert_cmpuint(b->vocabulary, ==, 2);
+
+  /* lm.pt over the base is the PEFT adapter over the base, and the heads. */
+  g_autoptr(AxLmWeights) one = ax_lm_weights_stack(base, peft, &error), two = ax_lm_weights_stack(base, pt, &error);
+  g_assert_no_error(error);
+  g_assert_false(ax_lm_weights_get_config(one)->tied);
+  g_assert_cmpuint(ax_lm_weights_n(two), ==, ax_lm_weights_n(one) + 12);
+  for (guint i = 0; i < ax_lm_weights_n(one); i++)
+    assert_same_tensor(one, two, ax_lm_weights_info(one, i)->name);
+  /* The vocabulary is the adapter's, not the base's. */
+  assert_same_tensor(one, peft, "embed_tokens.weight");
+  g_assert_true(ax_lm_weights_verify(two, &error));
+
+  /* Read as a model reads: by name, shape and rows. */
+  gint64 rows, cols;
+  gsize n;
+  float row[2 * 128];
+  g_autofree float *whole = values_of(one, "embed_tokens.weight", &n);
+  g_assert_true(ax_lm_weights_shape(one, "embed_tokens.weight", &rows, &cols) && rows == 557 && cols == 128);
+  g_assert_true(ax_lm_weights_shape(one, "norm.weight", &rows, &cols) && rows == 1 && cols == 128);
+  g_assert_false(ax_lm_weights_shape(one, "absent", &rows, &cols));
+  g_assert_true(ax_lm_weights_read(one, "embed_tokens.weight", 555, 2, 557, 128, row, &error));
+  g_assert_cmpmem(row, sizeof row, whole + 555 * 128, sizeof row);
+  g_assert_false(ax_lm_weights_read(one, "embed_tokens.weight", 556, 2, 557, 128, row, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT);
+  g_clear_error(&error);
+  g_assert_false(ax_lm_weights_read(one, "embed_tokens.weight", 0, 1, 128, 557, row, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH);
+  g_clear_error(&error);
+  g_assert_false(ax_lm_weights_read(one, "absent", 0, 1, 1, 1, row, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISSING);
+}
+
+/* ---- shards, the other naming scheme, and a GGUF, made from the tiny base ---- */
+
+static void
+write_text(const char *dir, const char *name, const char *text)
+{
+  g_autofree char *path = g_build_filename(dir, name, NULL);
+  g_autoptr(GError) error = NULL;
+  g_assert_true(g_file_set_contents(path, text, -1, &error));
+}
+
+static void
+copy_config(const char *dir)
+{
+  g_autofree char *from = reference_path("F_lm_tiny/base/config.json"), *text = NULL;
+  g_assert_true(g_file_get_contents(from, &text, NULL, NULL));
+  write_text(dir, "config.json", text);
+}
+
+/* In-memory names of transformers, odd tensors in the second file. `skip` is left out, where not negative. */
+static void
+write_shards(const char *dir, AxLmWeights *base, int skip)
+{
+  g_autoptr(GString) index = g_string_new("{\"metadata\":{},\"weight_map\":{");
+  const char *comma = "";
+  g_autoptr(GError) error = NULL;
+  for (guint shard = 0; shard < 2; shard++) {
+    g_autoptr(AxSafetensorsWriter) writer = ax_safetensors_writer_new();
+    g_autofree char *name = g_strdup_printf("model-%05u-of-00002.safetensors", shard + 1), *path = g_build_filename(dir, name, NULL);
+    for (guint i = shard; i < ax_lm_weights_n(base); i += 2) {
+      const AxTensorInfo *info = ax_lm_weights_info(base, i);
+      g_autofree char *tensor = g_strconcat("model.language_model.", info->name, NULL);
+      g_autoptr(GBytes) raw = NULL;
+      if ((int) i == skip)
+        continue;
+      g_assert_true(ax_lm_weights_read_raw(base, i, &raw, &error));
+      g_assert_true(ax_safetensors_writer_add_bytes(writer, tensor, info->dtype, info->ndim, info->shape, raw, &error));
+      g_string_append_printf(index, "%s\"%s\":\"%s\"", comma, tensor, name);
+      comma = ",";
+    }
+    g_assert_true(ax_safetensors_writer_save(writer, path, &error));
+  }
+  g_string_append(index, "}}");
+  write_text(dir, "model.safetensors.index.json", index->str);
+}
+
+static void
+test_shards(void)
+{
+  g_autoptr(AxLmWeights) base = open_base();
+  if (base == NULL)
+    return;
+  g_autofree char *dir = make_folder();
+  g_autoptr(GError) error = NULL;
+  copy_config(dir);
+  write_shards(dir, base, -1);
+  {
+    g_autoptr(AxLmWeights) sharded = ax_lm_base_open(dir, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(ax_lm_weights_n(sharded), ==, ax_lm_weights_n(base));
+    assert_same_config(ax_lm_weights_get_config(sharded), ax_lm_weights_get_config(base));
+    for (guint i = 0; i < ax_lm_weights_n(base); i++)
+      assert_same_tensor(base, sharded, ax_lm_weights_info(base, i)->name);
+  }
+  /* A tensor that no file has; a file that is not there; files elsewhere. */
+  write_shards(dir, base, 5);
+  g_assert_null(ax_lm_base_open(dir, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISSING);
+  g_assert_nonnull(strstr(error->message, ax_lm_weights_info(base, 5)->name));
+  g_clear_error(&error);
+  write_text(dir, "model.safetensors.index.json", "{\"weight_map\":{\"a\":\"absent.safetensors\"}}");
+  g_assert_null(ax_lm_base_open(dir, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_READ);
+  g_clear_error(&error);
+  static const char *const hostile[] = { "\"../x.safetensors\"", "\"/etc/passwd\"", "\".x.safetensors\"", "7", "\"x.bin\"" };
+  for (guint i = 0; i < G_N_ELEMENTS(hostile); i++) {
+    g_autofree char *text = g_strdup_printf("{\"weight_map\":{\"a\":%s}}", hostile[i]);
+    write_text(dir, "model.safetensors.index.json", text);
+    g_assert_null(ax_lm_base_open(dir, &error));
+    g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_REFUSED);
+    g_clear_error(&error);
+  }
+  remove_tree(dir);
+}
+
+/* The tiny base as GGUF: norms as 1 + w in F32, matrices in BF16. `spoil` changes one thing. */
+static char *
+write_gguf(const char *dir, AxLmWeights *base, const char *spoil)
+{
+  static const char *const hf[] = { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj",
+                                    "mlp.down_proj", "input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
+                                    "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" };
+  static const char *const ours[] = { "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "attn_norm", "post_attention_norm",
+                                      "ffn_norm", "post_ffw_norm", "attn_q_norm", "attn_k_norm" };
+  const AxLmConfig *c = ax_lm_weights_get_config(base);
+  GgufMaker *maker = gguf_maker_new();
+  gguf_maker_pair_string(maker, "general.architecture", g_strcmp0(spoil, "architecture") == 0 ? "llama" : "gemma3");
+  gguf_maker_pair_u32(maker, "gemma3.block_count", (guint32) c->layers);
+  gguf_maker_pair_u32(maker, "gemma3.embedding_length", g_strcmp0(spoil, "width") == 0 ? 129 : (guint32) c->width);
+  gguf_maker_pair_u32(maker, "gemma3.context_length", (guint32) c->context);
+  gguf_maker_pair_u32(maker, "gemma3.attention.head_count", (guint32) c->heads);
+  gguf_maker_pair_u32(maker, "gemma3.attention.head_count_kv", (guint32) c->kv_heads);
+  gguf_maker_pair_u32(maker, "gemma3.attention.key_length", (guint32) c->head_dim);
+  gguf_maker_pair_u32(maker, "gemma3.attention.value_length", (guint32) c->head_dim);
+  gguf_maker_pair_u32(maker, "gemma3.attention.sliding_window", (guint32) c->window);
+  gguf_maker_pair_u32(maker, "gemma3.feed_forward_length", (guint32) c->ffn);
+  gguf_maker_pair_f32(maker, "gemma3.attention.layer_norm_rms_epsilon", 1e-6f);
+  gguf_maker_pair_f32(maker, "gemma3.rope.freq_base", 1e6f);
+  gguf_maker_pair_string(maker, "gemma3.rope.scaling.type", "linear");
+  gguf_maker_pair_f32(maker, "gemma3.rope.scaling.factor", 8);
+  for (guint i = 0; i < ax_lm_weights_n(base); i++) {
+    const AxTensorInfo *info = ax_lm_weights_info(base, i);
+    g_autofree char *name = NULL;
+    const char *tail;
+    const int layer = ax_lm_name_layer(info->name, &tail);
+    if (layer < 0)
+      name = g_strdup(info->name[0] == 'e' ? "token_embd.weight" : "output_norm.weight");
+    for (guint p = 0; p < 13 && layer >= 0; p++)
+      if (strncmp(tail, hf[p], strlen(hf[p])) == 0)
+        name = g_strdup_printf("blk.%d.%s.weight", layer, ours[p]);
+    if (g_strcmp0(spoil, "missing") == 0 && layer == 3)
+      continue;
+    if (info->ndim == 1) {
+      gsize n;
+      g_autofree float *w = values_of(base, info->name, &n);
+      for (gsize e = 0; e < n; e++)
+        w[e] += 1;
+      gguf_maker_tensor(maker, name, 0, 1, info->shape, w, n * 4);
+    } else {
+      g_autoptr(GError) error = NULL;
+      g_autoptr(GBytes) raw = NULL;
+      gsize size;
+      g_assert_true(ax_lm_weights_read_raw(base, i, &raw, &error));
+      const void *data = g_bytes_get_data(raw, &size);
+      gguf_maker_tensor(maker, name, 30, 2, info->shape, data, size);
+    }
+  }
+  if (g_strcmp0(spoil, "foreign") == 0)
+    gguf_maker_tensor(maker, "blk.0.ssm_a.weight", 0, 1, (const gint64[1]) { 1 }, "abcd", 4);
+  g_autoptr(GBytes) bytes = gguf_maker_finish(maker);
+  char *path = g_build_filename(dir, "tiny.gguf", NULL);
+  gsize size;
+  const void *data = g_bytes_get_data(bytes, &size);
+  g_assert_true(g_file_set_contents(path, data, (gssize) size, NULL));
+  return path;
+}
+
+static void
+test_gguf(void)
+{
+  g_autoptr(AxLmWeights) base = open_base();
+  if (base == NULL)
+    return;
+  g_autofree char *dir = make_folder();
+  g_autoptr(GError) error = NULL;
+  {
+    g_autofree char *path = write_gguf(dir, base, NULL);
+    g_autoptr(AxLmWeights) gguf = ax_lm_base_open(path, &error), in_folder = ax_lm_base_open(dir, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(ax_lm_weights_get_source(gguf), ==, AX_LM_SOURCE_GGUF);
+    g_assert_nonnull(ax_lm_weights_get_gguf(gguf));
+    g_assert_cmpuint(ax_lm_weights_n(in_folder), ==, ax_lm_weights_n(gguf));
+    AxLmConfig expected = *ax_lm_weights_get_config(base);
+    expected.embed_scale = (double) sqrtf(128);
+    assert_same_config(ax_lm_weights_get_config(gguf), &expected);
+    for (guint i = 0; i < ax_lm_weights_n(base); i++) {
+      const AxTensorInfo *info = ax_lm_weights_info(base, i);
+      if (info->ndim == 2) {
+        assert_same_tensor(base, gguf, info->name);
+        continue;
+      }
+      /* What a model multiplies by, 1 + w in float32, is the same; w itself lost what lies below the last bit of that sum. */
+      gsize n;
+      g_autofree float *x = values_of(base, info->name, &n), *y = values_of(gguf, info->name, &n);
+      for (gsize e = 0; e < n; e++)
+        if (1 + x[e] != 1 + y[e])
+          g_error("%s, element %" G_GSIZE_FORMAT ": %.9g is not %.9g", info->name, e, (double) (1 + x[e]), (double) (1 + y[e]));
+    }
+  }
+  static const struct {
+    const char *spoil;
+    AxCheckpointError code;
+  } spoils[] = { { "architecture", AX_CHECKPOINT_ERROR_UNSUPPORTED },
+                 { "width", AX_CHECKPOINT_ERROR_MISMATCH },
+                 { "missing", AX_CHECKPOINT_ERROR_MISSING },
+                 { "foreign", AX_CHECKPOINT_ERROR_MISMATCH } };
+  for (guint i = 0; i < G_N_ELEMENTS(spoils); i++) {
+    g_autofree char *path = write_gguf(dir, base, spoils[i].spoil);
+    g_assert_null(ax_lm_base_open(path, &error));
+    g_assert_error(error, AX_CHECKPOINT_ERROR, spoils[i].code);
+    g_clear_error(&error);
+  }
+  remove_tree(dir);
+}
+
+/* The real base: dimensions of the table, norms that come back as stored, and the embedding of the oracle's last tokens. */
+static void
+test_real_gguf(void)
+{
+  g_autofree char *path = g_build_filename(g_get_user_cache_dir(), "anatomix", "gemma-3-270m", "gemma-3-270m-q4_k_m.gguf", NULL);
+  if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+    g_test_skip("the base language model is absent");
+    return;
+  }
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AxLmWeights) base = ax_lm_base_open(path, &error);
+  g_assert_no_error(error);
+  AxLmConfig expected;
+  g_assert_true(ax_lm_config_named("270m", &expected));
+  expected.embed_scale = (double) sqrtf(640);
+  assert_same_config(ax_lm_weights_get_config(base), &expected);
+  g_assert_cmpuint(ax_lm_weights_n(base), ==, 18 * 13 + 2);
+  for (guint i = 0; i < ax_lm_weights_n(base); i++) {
+    const AxTensorInfo *info = ax_lm_weights_info(base, i);
+    if (info->ndim != 1)
+      continue;
+    gsize n;
+    g_autofree float *w = values_of(base, info->name, &n);
+    g_autoptr(GBytes) raw = NULL;
+    g_assert_true(ax_lm_weights_read_raw(base, i, &raw, &error));
+    const guint8 *stored = g_bytes_get_data(raw, NULL);
+    for (gsize e = 0; e < n; e++) {
+      float s;
+      memcpy(&s, stored + 4 * e, 4);
+      if (1 + w[e] != s)
+        g_error("%s, element %" G_GSIZE_FORMAT ": 1 + (%.9g - 1) = %.9g", info->name, e, (double) s, (double) (1 + w[e]));
+    }
+  }
+  const char *shared = g_getenv("AX_SHARED");
+  g_autofree char *oracle_path = g_build_filename(shared != NULL ? shared : ".", "gemma270", "oracle_270m.json", NULL);
+  if (!g_file_test(oracle_path, G_FILE_TEST_EXISTS)) {
+    g_test_skip("gemma270/oracle_270m.json is absent");
+    return;
+  }
+  g_autoptr(JsonObject) oracle = ax_json_load_object(oracle_path, &error);
+  g_assert_no_error(error);
+  JsonObject *prompts = json_object_get_object_member(oracle, "prompts");
+  g_autoptr(GList) names = json_object_get_members(prompts);
+  double worst = 0;
+  for (GList *name = names; name != NULL; name = name->next) {
+    JsonObject *prompt = json_object_get_object_member(prompts, name->data);
+    JsonArray *ids = json_object_get_array_member(prompt, "ids");
+    const gint64 id = json_array_get_int_element(ids, json_array_get_length(ids) - 1);
+    float row[640];
+    g_assert_true(ax_lm_weights_read(base, "embed_tokens.weight", id, 1, 262144, 640, row, &error));
+    JsonArray *first = json_object_get_array_member(json_array_get_object_element(json_object_get_array_member(prompt, "residual_last"), 0), "first8");
+    for (guint i = 0; i < 8; i++)
+      worst = MAX(worst, fabs((double) row[i] * expected.embed_scale - json_array_get_double_element(first, i)));
+  }
+  g_test_message("embedding of the last tokens of %u prompts: off by at most %.2g of 5.1e-6 (five printed decimals)", g_list_length(names), worst);
+  g_assert_cmpfloat(worst, <=, 5.1e-6);
+}
+
+/* ---- our own adapter file ---- */
+
+static const AxLmConfig small = { .layers = 1, .width = 40, .heads = 2, .kv_heads = 1, .head_dim = 8, .ffn = 24, .vocab = 11, .window = 4,
+                                  .global_every = 6, .context = 64, .theta_local = 1e4, .theta_global = 1e6, .rope_factor = 1, .query_scale = 0.25,
+                                  .eps = 1e-6, .tied = TRUE };
+
+typedef struct {
+  GArray *tensors; /* AxLmTensor */
+  GPtrArray *kept;
+} Made;
+
+static void
+made_add(Made *made, GRand *rand, char *name, gint64 rows, gint64 cols)
+{
+  AxLmTensor t = { .name = name, .ndim = cols > 0 ? 2 : 1, .shape = { rows, cols } };
+  const gsize n = (gsize) (rows * MAX(cols, 1));
+  float *data = g_new(float, n);
+  for (gsize i = 0; i < n; i++)
+    data[i] = (float) (g_rand_double_range(rand, -1, 1) * exp2(g_rand_double_range(rand, -12, 0)));
+  t.data = data;
+  g_ptr_array_add(made->kept, name);
+  g_ptr_array_add(made->kept, data);
+  g_array_append_val(made->tensors, t);
+}
+
+static Made
+make_adapter(void)
+{
+  Made made = { g_array_new(FALSE, FALSE, sizeof(AxLmTensor)), g_ptr_array_new_with_free_func(g_free) };
+  g_autoptr(GRand) rand = g_rand_new_with_seed(4);
+  for (int p = 0; p < AX_LM_N_PROJECTIONS; p++) {
+    gint64 out, in;
+    ax_lm_part_shape(&small, p, &out, &in);
+    made_add(&made, rand, g_strdup_printf("layers.0.%s.lora_A.weight", ax_lm_parts[p]), 3, in);
+    made_add(&made, rand, g_strdup_printf("layers.0.%s.lora_B.weight", ax_lm_parts[p]), out, 3);
+  }
+  for (int h = 0; h < 2; h++) {
+    const char *head = h == 0 ? "image" : "obj";
+    made_add(&made, rand, g_strdup_printf("%s_projectionhead.proj.0.weight", head), 33, h == 0 ? 70 : 16);
+    made_add(&made, rand, g_strdup_printf("%s_projectionhead.proj.0.bias", head), 33, 0);
+    made_add(&made, rand, g_strdup_printf("%s_projectionhead.proj.2.weight", head), 33, 0);
+    made_add(&made, rand, g_strdup_printf("%s_projectionhead.proj.2.bias", head), 33, 0);
+    made_add(&made, rand, g_strdup_printf("%s_projectionhead.proj.3.weight", head), 40, 33);
+    made_add(&made, rand, g_strdup_printf("%s_projectionhead.proj.3.bias", head), 40, 0);
+  }
+  made_add(&made, rand, g_strdup("added_tokens.weight"), 45, 40);
+  return made;
+}
+
+static void
+made_free(Made *made)
+{
+  g_array_unref(made->tensors);
+  g_ptr_array_unref(made->kept);
+}
+
+/* Largest error that the type allows for a value x in a group whose largest value is top. */
+static double
+allowed(AxLmStore store, int ndim, double x, double top)
+{
+  if (store == AX_LM_STORE_F32 || ndim == 1)
+    return 0;
+  if (store == AX_LM_STORE_8BIT)
+    return top / 252; /* half a step; the scale is at most 1/128 above top / 127 */
+  return fmax(fabs(x) * (store == AX_LM_STORE_F16 ? exp2(-11) : exp2(-8)), exp2(-25));
+}
+
+static void
+test_own_file(void)
+{
+  Made made = make_adapter();
+  const AxLmTensor *tensors = (const AxLmTensor *) (void *) made.tensors->data;
+  g_autofree char *dir = make_folder(), *path = g_build_filename(dir, "a.safetensors", NULL), *again = g_build_filename(dir, "b.safetensors", NULL);
+  g_autoptr(GError) error = NULL;
+  static const char *const names[] = { "F32", "F16", "BF16", "8 bit" };
+  for (AxLmStore store = AX_LM_STORE_F32; store <= AX_LM_STORE_8BIT; store++) {
+    double worst = 0;
+    gsize size_a, size_b;
+    g_autofree char *bytes_a = NULL, *bytes_b = NULL;
+    g_assert_true(ax_lm_adapter_save(path, tensors, made.tensors->len, 6, 262145, store, &error));
+    g_assert_no_error(error);
+    g_assert_true(ax_lm_adapter_save(again, tensors, made.tensors->len, 6, 262145, store, &error));
+    g_assert_true(g_file_get_contents(path, &bytes_a, &size_a, NULL) && g_file_get_contents(again, &bytes_b, &size_b, NULL));
+    g_assert_cmpmem(bytes_a, size_a, bytes_b, size_b);
+    g_autoptr(AxLmWeights) read = ax_lm_adapter_open(path, 0, &error);
+    g_assert_no_error(error);
+    const AxLmAdapterInfo *info = ax_lm_weights_get_adapter(read);
+    g_assert_cmpint(info->rank, ==, 3);
+    g_assert_cmpfloat(info->alpha, ==, 6);
+    g_assert_cmpint(info->added_first, ==, 262145);
+    g_assert_cmpuint(info->lora + info->heads + info->added, ==, made.tensors->len);
+    g_assert_cmpuint(ax_lm_weights_n(read), ==, made.tensors->len);
+    for (guint i = 0; i < made.tensors->len; i++) {
+      const AxLmTensor *t = &tensors[i];
+      gsize n;
+      g_autofree float *values = values_of(read, t->name, &n);
+      const gsize cols = t->ndim == 2 ? (gsize) t->shape[1] : n;
+      for (gsize e = 0; e < n; e++) {
+        double top = 0;
+        const gsize row = e / cols, group = e % cols / 32;
+        for (gsize k = group * 32; k < MIN(cols, group * 32 + 32); k++)
+          top = fmax(top, fabs((double) t->data[row * cols + k]));
+        const double error_here = fabs((double) values[e] - (double) t->data[e]), limit = allowed(store, t->ndim, (double) t->data[e], top);
+        g_assert_cmpfloat(error_here, <=, limit);
+        if (limit > 0)
+          worst = fmax(worst, error_here / limit);
+      }
+      float row[128];
+      if (t->ndim == 2) {
+        g_assert_true(ax_lm_weights_read(read, t->name, t->shape[0] - 1, 1, t->shape[0], t->shape[1], row, &error));
+        g_assert_cmpmem(row, cols * 4, values + n - cols, cols * 4);
+      }
+    }
+    g_test_message("%s: %" G_GSIZE_FORMAT " bytes, %.0f %% of the error that the type allows", names[store], size_a, worst * 100);
+  }
+
+  /* What cannot be written, and files that were tampered with. */
+  AxLmTensor odd[64];
+  memcpy(odd, tensors, made.tensors->len * sizeof *odd);
+  odd[0].name = "nonsense";
+  g_assert_false(ax_lm_adapter_save(path, odd, made.tensors->len, 6, 0, AX_LM_STORE_F16, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT);
+  g_clear_error(&error);
+  g_assert_false(ax_lm_adapter_save(path, tensors + 1, made.tensors->len - 1, 6, 0, AX_LM_STORE_F16, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT);
+  g_clear_error(&error);
+  g_assert_false(ax_lm_adapter_save(path, tensors, 0, 6, 0, AX_LM_STORE_F16, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT);
+  g_clear_error(&error);
+  static const float bad[] = { NAN, INFINITY, 70000 };
+  for (guint b = 0; b < 3; b++) {
+    float *data = (float *) tensors[0].data;
+    const float kept = data[1];
+    data[1] = bad[b];
+    g_assert_false(ax_lm_adapter_save(path, tensors, made.tensors->len, 6, 0, AX_LM_STORE_F16, &error));
+    g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT);
+    g_clear_error(&error);
+    data[1] = kept;
+  }
+  g_autofree char *text = NULL;
+  gsize size;
+  g_assert_true(g_file_get_contents(path, &text, &size, NULL)); /* the 8-bit file is still there */
+  static const char *const edits[][2] = { { "\"rank\":\"3\"", "\"rank\":\"4\"" }, { "\"version\":\"1\"", "\"version\":\"2\"" },
+                                          { "lora_A.weight.scale", "lora_C.weight.scale" }, { "\"alpha\":\"6\"", "\"alpha\":\"x\"" } };
+  for (guint e = 0; e < G_N_ELEMENTS(edits); e++) {
+    g_autofree char *copy = g_memdup2(text, size);
+    char *at = memmem(copy, size, edits[e][0], strlen(edits[e][0]));
+    g_assert_nonnull(at);
+    memcpy(at, edits[e][1], strlen(edits[e][1]));
+    g_assert_true(g_file_set_contents(again, copy, (gssize) size, NULL));
+    g_assert_null(ax_lm_adapter_open(again, 0, &error));
+    g_assert_nonnull(error);
+    g_clear_error(&error);
+  }
+  made_free(&made);
+  remove_tree(dir);
+}
+
+/* A converted lm.pt holds the same tensors. */
+static void
+test_convert(void)
+{
+  g_autoptr(AxLmWeights) pt = open_adapter("F_lm_tiny/lm.pt");
+  if (pt == NULL)
+    return;
+  g_autofree char *dir = make_folder(), *path = g_build_filename(dir, "a.safetensors", NULL);
+  g_autoptr(GError) error = NULL;
+  g_assert_true(ax_lm_adapter_convert(pt, path, &error));
+  g_autoptr(AxLmWeights) own = ax_lm_adapter_open(path, 0, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(ax_lm_weights_n(own), ==, ax_lm_weights_n(pt));
+  g_assert_cmpfloat(ax_lm_weights_get_adapter(own)->alpha, ==, 16);
+  g_assert_cmpint(ax_lm_weights_get_adapter(own)->rank, ==, 8);
+  for (guint i = 0; i < ax_lm_weights_n(pt); i++)
+    assert_same_tensor(pt, own, ax_lm_weights_info(pt, i)->name);
+  remove_tree(dir);
+}
+
+/* An adapter of another model, and PEFT settings that mean something else. */
+static void
+test_misfits(void)
+{
+  g_autoptr(AxLmWeights) base = open_base();
+  if (base == NULL)
+    return;
+  g_autofree char *dir = make_folder(), *path = g_build_filename(dir, "a.safetensors", NULL);
+  g_autoptr(GError) error = NULL;
+  Made made = make_adapter();
+  g_assert_true(ax_lm_adapter_save(path, (const AxLmTensor *) (void *) made.tensors->data, made.tensors->len, 6, 557, AX_LM_STORE_F32, &error));
+  g_autoptr(AxLmWeights) adapter = ax_lm_adapter_open(path, 0, &error);
+  g_assert_no_error(error);
+  g_assert_null(ax_lm_weights_stack(base, adapter, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH);
+  g_assert_nonnull(strstr(error->message, "does not belong to this base model"));
+  g_clear_error(&error);
+  g_assert_null(ax_lm_weights_stack(base, base, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT);
+  g_clear_error(&error);
+  /* A base is no adapter; an adapter no base. */
+  g_autofree char *base_path = reference_path("F_lm_tiny/base"), *file = reference_path("F_lm_tiny/base/model.safetensors");
+  g_assert_null(ax_lm_adapter_open(base_path, 0, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_READ);
+  g_clear_error(&error);
+  g_assert_null(ax_lm_adapter_open(file, 0, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_UNSUPPORTED);
+  g_clear_error(&error);
+  g_assert_null(ax_lm_base_open(path, &error));
+  g_assert_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_UNSUPPORTED);
+  g_clear_error(&error);
+
+  static const char *const configs[] = {
+    "{\"peft_type\":\"IA3\",\"r\":8,\"lora_alpha\":16}",
+    "{\"peft_type\":\"LORA\",\"r\":4,\"lora_alpha\":16}",
+    "{\"peft_type\":\"LORA\",\"r\":8}",
+    "{\"peft_type\":\"LORA\",\"r\":8,\"lora_alpha\":16,\"use_dora\":true}",
+    "{\"peft_type\":\"LORA\",\"r\":8,\"lora_alpha\":16,\"bias\":\"all\"}",
+    "{\"peft_type\":\"LORA\",\"r\":8,\"lora_alpha\":16,\"rank_pattern\":{\"q_proj\":4}}",
+    "{\"peft_type\":\"LORA\",\"r\":0,\"lora_alpha\":16}",
+  };
+  g_autofree char *tensors = reference_path("F_lm_tiny/adapter/adapter_model.safetensors"), *bytes = NULL;
+  g_autofree char *target = g_build_filename(dir, "adapter_model.safetensors", NULL);
+  gsize size;
+  g_assert_true(g_file_get_contents(tensors, &bytes, &size, NULL) && g_file_set_contents(target, bytes, (gssize) size, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS(configs); i++) {
+    write_text(dir, "adapter_config.json", configs[i]);
+    g_assert_null(ax_lm_adapter_open(dir, 0, &error));
+    g_assert_true(error->domain == AX_CHECKPOINT_ERROR);
+    g_clear_error(&error);
+  }
+  write_text(dir, "adapter_config.json", "{\"peft_type\":\"LORA\",\"r\":8,\"lora_alpha\":16,\"use_rslora\":true}");
+  g_autoptr(AxLmWeights) rooted = ax_lm_adapter_open(dir, 0, &error);
+  g_assert_no_error(error);
+  g_assert_cmpfloat(fabs(ax_lm_weights_get_adapter(rooted)->alpha / 8 - 16 / sqrt(8)), <, 1e-12);
+  made_free(&made);
+  remove_tree(dir);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/lm-weights/config", test_config);
+  g_test_add_func("/lm-weights/names", test_names);
+  g_test_add_func("/lm-weights/reference", test_reference);
+  g_test_add_func("/lm-weights/shards", test_shards);
+  g_test_add_func("/lm-weights/gguf", test_gguf);
+  g_test_add_func("/lm-weights/real-gguf", test_real_gguf);
+  g_test_add_func("/lm-weights/own-file", test_own_file);
+  g_test_add_func("/lm-weights/convert", test_convert);
+  g_test_add_func("/lm-weights/misfits", test_misfits);
+  return g_test_run();
+}
