@@ -301,6 +301,8 @@ static void finding_figures(const Run *run, AxApmFigures *out) {
       const FindingData d = {run->cases, (AxTruth) t, 1u << l};
       const guint m = gather(run->cases, all, run->n, l, (AxTruth) t, p, y);
       AxCounts counts = {0};
+      for (guint i = 0; i < run->n; i++)
+        f->reported |= !isnan(run->cases[i].probability[l]);
       for (guint i = 0; i < m; i++) {
         f->positives += y[i] != 0;
         *(p[i] >= 0.5 ? (y[i] ? &counts.tp : &counts.fp) : (y[i] ? &counts.fn : &counts.tn)) += 1;

@@ -46,7 +46,8 @@ typedef struct {
   AxFigure auroc;               /* n: images with known truth */
   double average_precision, f1; /* F1 at probability 0.5 */
   double calibration_error;
-  guint positives, negatives;
+  guint positives, negatives;   /* among the images that the model answers for */
+  gboolean reported;            /* FALSE: the model gives no probability for this finding on any image */
 } AxFindingFigures;
 
 typedef enum { AX_TRUTH_READERS, AX_TRUTH_KNOWN, AX_TRUTH_N } AxTruth; /* radiologists only; radiologists, else the text program */

@@ -37,6 +37,7 @@ static void json_findings(AxJson *j, const AxApmFigures *f) {
   for (guint l = 0; l < AX_DATASET_N_LABELS; l++) {
     ax_json_begin_object(j, NULL);
     ax_json_string(j, "name", ax_label_name(l));
+    ax_json_bool(j, "reported", f->finding[0][l].reported);
     for (guint t = 0; t < AX_TRUTH_N; t++) {
       const AxFindingFigures *g = &f->finding[t][l];
       const gboolean enough = g->positives >= AX_MIN_POSITIVES;
@@ -230,6 +231,10 @@ char *ax_apm_report_markdown(const AxApmFigures *f, const AxApmReportInfo *info)
                            t == AX_TRUTH_READERS ? "radiologists' reading" : "all known labels");
     for (guint l = 0; l < AX_DATASET_N_LABELS; l++) {
       const AxFindingFigures *g = &f->finding[t][l];
+      if (!g->reported) {
+        g_string_append_printf(s, "| %s | not reported by the model | | | | | | |\n", ax_label_name(l));
+        continue;
+      }
       if (g->positives < AX_MIN_POSITIVES) {
         if (g->positives > 0)
           g_string_append_printf(s, "| %s | too few positives | | %u | %u | | | |\n", ax_label_name(l), g->positives + g->negatives, g->positives);

@@ -206,8 +206,10 @@ static void test_case_fill(void) {
 static void test_report(void) {
   g_autofree World *w = world_new();
   g_autofree AxApmFigures *f = g_new(AxApmFigures, 1);
-  for (guint i = 0; i < N; i++)
+  for (guint i = 0; i < N; i++) {
     w->cases[i].plain[4].x2 = 470 + 2 * i;
+    w->cases[i].probability[AX_LABEL_SUPPORT_DEVICES] = NAN; /* a label that the model does not know */
+  }
   ax_apm_figures(w->cases, N, &w->baseline, ROUNDS, 1, f);
   const AxApmReportInfo info = {"a-model", "0123456789abcdef", "data", "test", "2026-01-02", ROUNDS, 1};
   g_autofree char *json = ax_apm_report_json(f, &info), *again = ax_apm_report_json(f, &info);
@@ -222,7 +224,12 @@ static void test_report(void) {
   g_assert_cmpuint(json_array_get_length(json_object_get_array_member(root, "structures")), ==, AX_N_ANATOMY);
   g_assert_cmpuint(json_array_get_length(json_object_get_array_member(root, "findings")), ==, AX_DATASET_N_LABELS);
 
+  JsonArray *findings = json_object_get_array_member(root, "findings");
+  g_assert_false(json_object_get_boolean_member(json_array_get_object_element(findings, AX_LABEL_SUPPORT_DEVICES), "reported"));
+  g_assert_true(json_object_get_boolean_member(json_array_get_object_element(findings, AX_LABEL_LUNG_OPACITY), "reported"));
+
   g_autofree char *markdown = ax_apm_report_markdown(f, &info);
+  g_assert_nonnull(strstr(markdown, "| Support Devices | not reported by the model |"));
   g_autofree char *row = g_strdup_printf("| IoU of the heart | %.3f | %.3f – %.3f | %u | 0.82 |", f->iou_heart.value, f->iou_heart.lo, f->iou_heart.hi, N);
   g_assert_nonnull(strstr(markdown, row));
   for (guint o = 0; o < AX_N_ANATOMY; o++)
