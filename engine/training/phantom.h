@@ -3,7 +3,7 @@
  * anatomical boxes, five masks, and each finding's box and pixels. Used for the bundled samples, for training and in tests. Same parameters, same pixels
  * (up to the last digit of libm). Also a fast way to paste one synthetic finding onto a real radiograph, for augmentation.
  * No image of a patient is in here: only figures measured on training images (means, covariances), named where they stand.
- * May use GLib, GIO and engine/image. Every function may run on any thread. */
+ * May use GLib, GIO, engine/image and the table of structures in engine/anatomix.h. Every function may run on any thread. */
 #pragma once
 
 #include <gio/gio.h>

@@ -1,26 +1,15 @@
 /* Boxes, masks and JSON. The boxes follow the rules of the training boxes (see the description beside them: thirds between apex and dome,
  * midline halfway between the lungs, proportions of the lung's height), here applied to outlines that are known exactly. The
  * proportions are least-squares fits to the 830 training films; they reproduce those boxes to a pixel where the rule is one of proportion. */
+#include "engine/anatomix.h"
 #include "engine/training/phantom-private.h"
 
-static const char *const object_names[AX_PHANTOM_N_BOXES] = {
-  "Abdominal cavity", "Aortic arch structure", "Apical zone of left lung", "Apical zone of right lung", "Cardiac shadow viewed radiologically or Heart",
-  "Descending aorta", "Hilar Area of the Left Lung", "Hilar Area of the Right Lung", "Left clavicle", "Left hemidiaphragm", "Left lower lung zone", "Left lung",
-  "Left mid lung zone", "Left upper lung zone", "Mediastinum", "Right atrial structure", "Right border of heart viewed radiologically", "Right clavicle",
-  "Right hemidiaphragm", "Right lower lung zone", "Right lung", "Right mid lung zone", "Right upper lung zone", "Structure of carina", "Structure of left margin of heart",
-  "Structure of left upper quadrant of abdomen", "Structure of right upper quadrant of abdomen", "Superior mediastinum", "Superior vena cava structure",
-  "Trachea and Main Bronchus", "Vertebral column", "cavoatrial", "left cardiophrenic sulcus", "Left costodiaphragmatic recess", "right cardiophrenic sulcus",
-  "Right costodiaphragmatic recess",
-};
 static const char *const kind_labels[AX_PHANTOM_N_KINDS] = {"Pleural Effusion", "Lung Opacity", "Consolidation", "Atelectasis", "Pneumothorax", "Cardiomegaly", "Lung Lesion", "Edema", "Support Devices", "Support Devices", "Support Devices", "Support Devices"};
 static const char *const kind_names[AX_PHANTOM_N_KINDS] = {"effusion", "opacity", "consolidation", "atelectasis", "pneumothorax", "cardiomegaly", "nodule", "edema", "tracheal-tube", "central-line", "pacemaker", "electrodes"};
 
-const char *ax_phantom_object_name(int i) { return i >= 0 && i < AX_PHANTOM_N_BOXES ? object_names[i] : NULL; }
+const char *ax_phantom_object_name(int i) { return i >= 0 && i < AX_PHANTOM_N_BOXES ? ax_anatomy_name((guint) i) : NULL; }
 const char *ax_phantom_kind_label(AxPhantomKind k) { return k >= 0 && k < AX_PHANTOM_N_KINDS ? kind_labels[k] : NULL; }
 const char *ax_phantom_kind_name(AxPhantomKind k) { return k >= 0 && k < AX_PHANTOM_N_KINDS ? kind_names[k] : NULL; }
-
-/* Left and right of each pair, for mirrored organs. */
-static const int pairs[][2] = {{2, 3}, {6, 7}, {8, 17}, {9, 18}, {10, 19}, {11, 20}, {12, 21}, {13, 22}, {16, 24}, {25, 26}, {32, 34}, {33, 35}};
 
 static AxBox path_rows(const AxPhantomPath *p, double y0, double y1) {
   AxBox b = {0, y0, 0, y1};
@@ -119,10 +108,12 @@ void phantom_truth_boxes(const AxPhantomAnatomy *a, const AxPhantomCanvas *c, co
   b[4] = phantom_path_box(h);
   path_mask(h, FALSE, 0, 0, masks + 2 * plane);
   if (p->mirrored)
-    for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
-      AxBox s = b[pairs[i][0]];
-      b[pairs[i][0]] = b[pairs[i][1]];
-      b[pairs[i][1]] = s;
+    for (guint i = 0; i < AX_N_PAIRS; i++) {
+      guint left, right;
+      ax_anatomy_pair(i, &left, &right);
+      const AxBox s = b[left];
+      b[left] = b[right];
+      b[right] = s;
     }
   for (int i = 0; i < AX_PHANTOM_N_BOXES; i++) {
     t->boxes[i] = ax_box_clamp(b[i], AX_PHANTOM_FRAME - 1, AX_PHANTOM_FRAME - 1);
@@ -155,7 +146,7 @@ char *ax_phantom_truth_to_json(const AxPhantomParams *p, const AxPhantomTruth *t
   }
   g_string_append(s, t->n_findings ? "\n  ],\n  \"anatomy\": [" : "],\n  \"anatomy\": [");
   for (int i = 0; i < AX_PHANTOM_N_BOXES; i++) {
-    g_string_append_printf(s, "%s\n    {\"index\": %d, \"name\": \"%s\", \"visible\": %d, \"box\": ", i ? "," : "", i, object_names[i], t->visible[i]);
+    g_string_append_printf(s, "%s\n    {\"index\": %d, \"name\": \"%s\", \"visible\": %d, \"box\": ", i ? "," : "", i, ax_phantom_object_name(i), t->visible[i]);
     append_box(s, t->boxes[i]);
     g_string_append_c(s, '}');
   }

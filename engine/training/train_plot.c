@@ -7,7 +7,7 @@
 static const struct { int column; const char *name; guint panel; } drawn[] = {
   { 3, "box L1", 0 }, { 4, "box GIoU", 0 }, { 5, "labels", 0 }, { 6, "contrastive", 0 }, { 7, "dense", 0 },
   { 9, "IoU", 1 }, { 10, "IoU lungs", 1 }, { 11, "IoU heart", 1 }, { 12, "sides kept", 1 }, { 13, "mirror IoU", 1 }, { 14, "AUROC opacity", 1 },
-  { 15, "AUROC effusion", 1 },
+  { 15, "AUROC effusion", 1 }, { 17, "marks", 0 }, { 18, "retrieval", 0 }, { 19, "marked and named", 1 }, { 20, "named and marked", 1 },
 };
 
 gboolean
