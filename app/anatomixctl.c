@@ -19,6 +19,7 @@ static const CliCommand *const commands[] = {
   &cli_command_info,
   &cli_command_bench_kernels,
   &cli_command_bench_model,
+  &cli_command_bench_lm,
   &cli_command_data_phantom,
   &cli_command_data_instruct,
 };

@@ -12,7 +12,7 @@
  * "{image,obj}_projectionhead.proj.{0,2,3}.{weight,bias}"; "added_tokens.weight" and "added_head.weight" [n_added, width].
  */
 #pragma once
-#include "engine/checkpoint/lm_config.h"
+#include "engine/checkpoint/lm_weights.h"
 #include "engine/model/ops.h"
 #include <gio/gio.h>
 
@@ -66,6 +66,8 @@ typedef struct _AxGemma AxGemma;
  * kept. `injection` may be NULL: nothing is injected. */
 AxGemma       *ax_gemma_new        (const AxGemmaConfig *config, const AxGemmaOptions *options, const AxGemmaInjection *injection,
                                     const AxGemmaSource *source, GError **error);
+/* The same from a base or an adapter over its base; shapes and alpha are theirs (options->lora_alpha goes first where it is not 0). */
+AxGemma       *ax_gemma_new_from_weights (AxLmWeights *weights, const AxGemmaOptions *options, const AxGemmaInjection *injection, GError **error);
 void           ax_gemma_free       (AxGemma *gemma);
 const AxGemmaConfig  *ax_gemma_config  (const AxGemma *gemma);
 const AxGemmaOptions *ax_gemma_options (const AxGemma *gemma);   /* with the ranks and widths that were found */
