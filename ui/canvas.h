@@ -7,6 +7,7 @@
 #include "ui/box-layer.h"
 #include "ui/image-layer.h"
 #include "ui/letters-layer.h"
+#include "ui/mark-layer.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +23,10 @@ AxBoxLayer *ax_canvas_get_box_layer(AxCanvas *self);
 void ax_canvas_set_pyramid(AxCanvas *self, AxPyramid *pyramid);
 /* Boxes of `perception`; for one of mirrored pixels they are mirrored back onto the image. NULL for none. */
 void ax_canvas_set_perception(AxCanvas *self, AxPerception *perception);
+/* What can be drawn on the picture, and the stack that greys and turns are undone from; NULL for a picture to look at only. The
+ * marks belong to whoever shows the image: another image does not empty them. */
+void ax_canvas_set_marks(AxCanvas *self, AxMarks *marks, AxUndo *undo);
+AxMarkTool *ax_canvas_get_tool(AxCanvas *self); /* (transfer none), or NULL */
 /* The menu of the right button and of the menu key; NULL for none. */
 void ax_canvas_set_menu(AxCanvas *self, GMenuModel *model);
 /* The grey window of the image's file. */

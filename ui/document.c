@@ -13,6 +13,8 @@ struct _AxDocument {
   AxImage *image;
   AxPyramid *pyramid;
   AxPerception *perceptions[2];
+  AxUndo *undo;
+  AxMarks *marks;
   GError *error;
 };
 
@@ -215,6 +217,8 @@ static void forget(AxDocument *self) {
     g_clear_pointer(&self->perceptions[i], ax_perception_unref);
   }
   g_clear_error(&self->error);
+  ax_marks_load(self->marks, NULL, 0, 0);
+  ax_undo_clear(self->undo);
   g_clear_pointer(&self->pyramid, ax_pyramid_unref);
   g_clear_object(&self->image);
   g_clear_pointer(&self->path, g_free);
@@ -281,6 +285,8 @@ const char *ax_document_get_path(AxDocument *self) { return self->path; }
 AxImage *ax_document_get_image(AxDocument *self) { return self->image; }
 AxPyramid *ax_document_get_pyramid(AxDocument *self) { return self->pyramid; }
 AxPerception *ax_document_get_perception(AxDocument *self, gboolean mirrored) { return self->perceptions[!!mirrored]; }
+AxMarks *ax_document_get_marks(AxDocument *self) { return self->marks; }
+AxUndo *ax_document_get_undo(AxDocument *self) { return self->undo; }
 const GError *ax_document_get_error(AxDocument *self) { return self->error; }
 
 gboolean ax_document_get_busy(AxDocument *self) {
@@ -304,7 +310,10 @@ static void ax_document_get_property(GObject *object, guint id, GValue *value, G
 static void ax_document_dispose(GObject *object) {
   AxDocument *self = AX_DOCUMENT(object);
 
-  forget(self);
+  if (self->marks)
+    forget(self);
+  g_clear_object(&self->marks);
+  g_clear_object(&self->undo);
   g_clear_object(&self->session);
   g_clear_pointer(&self->stage, g_free);
   G_OBJECT_CLASS(ax_document_parent_class)->dispose(object);
@@ -328,7 +337,10 @@ static void ax_document_class_init(AxDocumentClass *klass) {
                                  G_TYPE_ERROR);
 }
 
-static void ax_document_init(AxDocument *self) {}
+static void ax_document_init(AxDocument *self) {
+  self->undo = ax_undo_new();
+  self->marks = ax_marks_new(self->undo);
+}
 
 AxDocument *ax_document_new(AxSession *session) {
   AxDocument *self = g_object_new(AX_TYPE_DOCUMENT, NULL);

@@ -1,9 +1,10 @@
 /* One opened radiograph. What lives here: AxDocument, which loads a file on a thread, asks the session to perceive it, and keeps
- * what came of it: image, pyramid, answers for the plain and for the mirrored pixels, progress and errors. Opening another file
+ * what came of it: image, pyramid, answers for the plain and for the mirrored pixels, the reader's marks with their undo, progress and errors. Opening another file
  * cancels what is under way; dropping the document during work is safe. May use GIO, engine/anatomix.h and ui/pyramid.h; no
  * GTK, so it is tested without a display. Main thread only. */
 #pragma once
 
+#include "ui/marks.h"
 #include "ui/pyramid.h"
 
 G_BEGIN_DECLS
@@ -45,6 +46,8 @@ const char *ax_document_get_path(AxDocument *self); /* NULL for bytes */
 AxImage *ax_document_get_image(AxDocument *self);   /* (transfer none), or NULL */
 AxPyramid *ax_document_get_pyramid(AxDocument *self);
 AxPerception *ax_document_get_perception(AxDocument *self, gboolean mirrored); /* (transfer none), or NULL */
+AxMarks *ax_document_get_marks(AxDocument *self);   /* of the image; the object stays, another file empties it */
+AxUndo *ax_document_get_undo(AxDocument *self);
 const GError *ax_document_get_error(AxDocument *self);                         /* of the last failure, or NULL */
 
 G_END_DECLS

@@ -53,7 +53,10 @@ static void on_search(GSimpleAction *action, GVariant *parameter, gpointer data)
 static void on_cancel(GSimpleAction *action, GVariant *parameter, gpointer data) {
   AxMainWindow *self = data;
   AxCanvas *canvas = ax_main_window_get_active_canvas(self);
+  AxMarkTool *tool = ax_canvas_get_tool(canvas);
 
+  if (tool && ax_mark_tool_cancel(tool))
+    return;
   if (ax_document_get_busy(self->document)) {
     ax_document_cancel(self->document);
     ax_main_window_toast(self, _("Cancelled. F5 looks again."));
@@ -137,6 +140,7 @@ void ax_main_window_update_actions(AxMainWindow *self) {
   ax_main_window_enable(self, "next", file);
   ax_main_window_enable(self, "perceive", image && !ax_document_get_busy(self->document));
   ax_main_window_update_view_actions(self);
+  ax_main_window_update_mark_actions(self);
 }
 
 void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
@@ -180,4 +184,5 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
   ax_main_window_add_open_actions(self);
   ax_main_window_add_view_actions(self);
+  ax_main_window_add_mark_actions(self);
 }

@@ -4,6 +4,7 @@
 #include "ui/anatomy-list.h"
 #include "ui/canvas.h"
 #include "ui/findings-bars.h"
+#include "ui/mark-list.h"
 #include "ui/mirror-view.h"
 #include "ui/window.h"
 
@@ -25,6 +26,8 @@ struct _AxMainWindow {
   AxCanvas *canvas;
   AxAnatomyList *anatomy_list;
   AxFindingsBars *findings;
+  AxMarkList *mark_list;
+  GtkStack *panel;
   AxMirrorView *mirror_view;
   GtkRevealer *progress_revealer;
   GtkLabel *stage, *image_status, *view_status, *model_status;
@@ -53,6 +56,10 @@ void ax_main_window_enable(AxMainWindow *self, const char *action, gboolean enab
 void ax_main_window_add_view_actions(AxMainWindow *self);
 void ax_main_window_update_view_actions(AxMainWindow *self);
 void ax_main_window_forget_presets(AxMainWindow *self); /* the image or what is known of it has changed */
+
+/* window-marks.c */
+void ax_main_window_add_mark_actions(AxMainWindow *self);
+void ax_main_window_update_mark_actions(AxMainWindow *self);
 
 /* window-open.c */
 void ax_main_window_show_open_dialog(AxMainWindow *self);

@@ -2,6 +2,7 @@
 #include "ui/window-private.h"
 
 #include "ui/presets.h"
+#include "ui/view-state.h"
 #include <glib/gi18n-lib.h>
 
 static const AxKey keys[] = {
@@ -22,26 +23,40 @@ static void on_one_to_one(GSimpleAction *action, GVariant *parameter, gpointer s
   ax_viewport_one_to_one(active_viewport(self), gtk_widget_get_scale_factor(self));
 }
 
+/* Every change of greys or turns goes through here, so that it can be undone. */
+static void push(AxMainWindow *self, const AxViewState *before, const char *name, guint merge) {
+  ax_view_state_push(ax_document_get_undo(self->document), active_viewport(self), before, name, merge);
+}
+
 static void on_invert(GSimpleAction *action, GVariant *parameter, gpointer self) {
   AxViewport *viewport = active_viewport(self);
+  AxViewState before = ax_view_state_get(viewport);
 
-  ax_viewport_set_inverted(viewport, !ax_viewport_get_inverted(viewport));
+  ax_viewport_set_inverted(viewport, !before.inverted);
+  push(self, &before, _("Invert"), 0);
 }
 
 static void on_rotate(GSimpleAction *action, GVariant *parameter, gpointer self) {
   AxViewport *viewport = active_viewport(self);
+  AxViewState before = ax_view_state_get(viewport);
 
-  ax_viewport_set_rotation(viewport, ax_viewport_get_rotation(viewport) + 90);
+  ax_viewport_set_rotation(viewport, before.rotation + 90);
+  push(self, &before, _("Rotate"), 0);
 }
 
 static void on_flip(GSimpleAction *action, GVariant *parameter, gpointer self) {
   AxViewport *viewport = active_viewport(self);
+  AxViewState before = ax_view_state_get(viewport);
 
-  ax_viewport_set_mirrored(viewport, !ax_viewport_get_mirrored(viewport));
+  ax_viewport_set_mirrored(viewport, !before.mirrored);
+  push(self, &before, _("Turn over"), 0);
 }
 
 static void on_reset_window(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  AxViewState before = ax_view_state_get(active_viewport(self));
+
   ax_canvas_reset_window(ax_main_window_get_active_canvas(self));
+  push(self, &before, _("Grey window"), 0);
 }
 
 /* ---- presets ---- */
@@ -70,11 +85,14 @@ static void on_preset(GSimpleAction *action, GVariant *parameter, gpointer data)
   AxMainWindow *self = data;
   int number = g_variant_get_int32(parameter);
   const AxPreset *preset;
+  AxViewState before;
 
   if (!self->presets || number < 0 || number >= (int)self->presets->len)
     return;
   preset = &g_array_index(self->presets, AxPreset, number);
+  before = ax_view_state_get(active_viewport(self));
   ax_viewport_set_window(active_viewport(self), preset->center, preset->width);
+  push(self, &before, _("Grey window"), 0);
 }
 
 /* ---- ---- */

@@ -105,6 +105,7 @@ static void on_loaded(AxMainWindow *self) {
   ax_canvas_set_pyramid(self->canvas, pyramid);
   ax_mirror_view_set_perceptions(self->mirror_view, NULL, NULL);
   ax_mirror_view_set_pyramid(self->mirror_view, pyramid);
+  ax_mark_list_set_marks(self->mark_list, ax_document_get_marks(self->document), ax_document_get_image(self->document));
   ax_main_window_forget_presets(self);
   ax_main_window_remember(self);
   gtk_stack_set_visible_child_name(self->content, self->mirror ? "mirror" : "view");
@@ -178,6 +179,7 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   g_type_ensure(AX_TYPE_CANVAS);
   g_type_ensure(AX_TYPE_ANATOMY_LIST);
   g_type_ensure(AX_TYPE_FINDINGS_BARS);
+  g_type_ensure(AX_TYPE_MARK_LIST);
   g_type_ensure(AX_TYPE_MIRROR_VIEW);
   gtk_widget_class_set_template_from_resource(widget_class, "/org/anatomix/Viewer/ui/window.ui");
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, toasts);
@@ -188,6 +190,8 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, canvas);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, anatomy_list);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, findings);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, mark_list);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, panel);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, mirror_view);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, progress_revealer);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, stage);
@@ -218,7 +222,6 @@ static void ax_main_window_init(AxMainWindow *self) {
                           G_CALLBACK(update_view_status), self, G_CONNECT_SWAPPED);
   add_samples(self);
   ax_canvas_set_menu(self->canvas, G_MENU_MODEL(self->canvas_menu));
-  ax_main_window_add_actions(self);
   ax_main_window_add_drop_target(self);
 }
 
@@ -227,6 +230,8 @@ AxMainWindow *ax_main_window_new(GtkApplication *application, AxSession *session
 
   self->session = g_object_ref(session);
   self->document = ax_document_new(session);
+  ax_canvas_set_marks(self->canvas, ax_document_get_marks(self->document), ax_document_get_undo(self->document));
+  ax_main_window_add_actions(self);
   g_signal_connect_swapped(self->document, "notify::state", G_CALLBACK(ax_main_window_update), self);
   g_signal_connect_swapped(self->document, "notify::progress", G_CALLBACK(update_progress), self);
   g_signal_connect_swapped(self->document, "notify::stage", G_CALLBACK(update_progress), self);

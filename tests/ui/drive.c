@@ -45,6 +45,11 @@ void ax_test_show(GtkWindow *window, int width, int height) {
   ax_test_run_for(200);
 }
 
+void ax_test_focus(GtkWindow *window) {
+  ax_test_xdotool("windowfocus --sync %lu", gdk_x11_surface_get_xid(gtk_native_get_surface(GTK_NATIVE(window))));
+  ax_test_run_for(100);
+}
+
 void ax_test_point_at(GtkWidget *widget, double x, double y) {
   GtkNative *native = gtk_widget_get_native(widget);
   graphene_point_t point;

@@ -258,6 +258,27 @@ static void test_keys(void) {
   close_window(window);
 }
 
+static GtkWindow *dialog_of(GtkWindow *window) {
+  g_autoptr(GList) all = gtk_window_list_toplevels();
+
+  for (GList *l = all; l; l = l->next)
+    if (gtk_window_get_transient_for(l->data) == window && gtk_widget_get_mapped(l->data))
+      return l->data;
+  return NULL;
+}
+
+static gboolean has_dialog(gpointer window) { return dialog_of(window) != NULL; }
+static gboolean has_no_dialog(gpointer window) { return dialog_of(window) == NULL; }
+
+/* Types and ends with Return; the window gets the keyboard back, as a window manager would see to. */
+static void ax_test_type_into_dialog(AxMainWindow *window, const char *text) {
+  ax_test_focus(dialog_of(GTK_WINDOW(window)));
+  ax_test_xdotool("type %s", text);
+  ax_test_xdotool("key Return");
+  ax_test_wait(has_no_dialog, window);
+  ax_test_focus(GTK_WINDOW(window));
+}
+
 static gboolean has_menu(gpointer canvas) {
   for (GtkWidget *child = gtk_widget_get_first_child(canvas); child; child = gtk_widget_get_next_sibling(child))
     if (GTK_IS_POPOVER(child) && gtk_widget_get_mapped(child))
@@ -284,6 +305,59 @@ static void test_menus(void) {
   ax_test_wait(is_answered, window);
   gtk_widget_activate_action(GTK_WIDGET(window), "win.clear-recent", NULL);
   g_assert_cmpint(g_menu_model_get_n_items(G_MENU_MODEL(window->recent_menu)), ==, 1);
+  close_window(window);
+}
+
+/* A caliper drawn by the mouse, deleted and brought back by keys; greys and turns come back by the same key. */
+static void test_marks(void) {
+  AxMainWindow *window = open_first();
+  AxMarks *marks = ax_document_get_marks(window->document);
+  AxViewport *viewport = ax_canvas_get_viewport(window->canvas);
+  double width = ax_viewport_get_window_width(viewport);
+
+  ax_test_xdotool("key l");
+  ax_test_point_at(GTK_WIDGET(window->canvas), 150, 200);
+  ax_test_xdotool("mousedown 1 mousemove_relative 60 0 mousemove_relative 60 40 mouseup 1");
+  g_assert_cmpuint(ax_marks_get_n(marks), ==, 1);
+  g_assert_cmpfloat_with_epsilon(ax_marks_get(marks, 0)->points[1].x - ax_marks_get(marks, 0)->points[0].x, 120 / ax_viewport_get_zoom(viewport), 1e-6);
+  g_assert_cmpfloat(ax_viewport_get_window_width(viewport), ==, width); /* the drag was the caliper's */
+  gtk_stack_set_visible_child_name(window->panel, "marks");
+  ax_test_run_for(100);
+  ax_test_xdotool("key Delete");
+  g_assert_cmpuint(ax_marks_get_n(marks), ==, 0);
+  ax_test_xdotool("key ctrl+z");
+  g_assert_cmpuint(ax_marks_get_n(marks), ==, 1);
+  ax_test_xdotool("key c"); /* the ratio, from the boxes */
+  g_assert_cmpuint(ax_marks_get_n(marks), ==, 2);
+  g_assert_cmpint(ax_marks_get(marks, 1)->kind, ==, AX_MARK_RATIO);
+  /* by keys alone: a region, moved by ten and one pixels */
+  ax_test_xdotool("key d Return");
+  g_assert_cmpint(ax_marks_get(marks, 2)->kind, ==, AX_MARK_BOX);
+  {
+    double x = ax_marks_get(marks, 2)->points[0].x;
+
+    ax_test_xdotool("key ctrl+shift+Right ctrl+Right");
+    g_assert_cmpfloat_with_epsilon(ax_marks_get(marks, 2)->points[0].x - x, 11, 1e-4);
+  }
+  ax_test_xdotool("key i r");
+  g_assert_true(ax_viewport_get_inverted(viewport));
+  ax_test_xdotool("key ctrl+z ctrl+z");
+  g_assert_false(ax_viewport_get_inverted(viewport));
+  g_assert_cmpint(ax_viewport_get_rotation(viewport), ==, 0);
+  ax_test_xdotool("key ctrl+shift+z");
+  g_assert_true(ax_viewport_get_inverted(viewport));
+  /* calibration by a dialog: the first mark is 100 mm long */
+  ax_test_xdotool("key n");
+  g_assert_cmpuint(ax_marks_get_selected(marks), ==, ax_marks_get(marks, 0)->id);
+  ax_test_xdotool("key k");
+  ax_test_wait(has_dialog, window);
+  ax_test_type_into_dialog(window, "100");
+  g_assert_cmpfloat(ax_marks_get_calibration(marks), >, 0);
+  ax_main_window_open(window, second); /* another image: its own marks, its own undo */
+  ax_test_wait(is_second, window);
+  ax_test_wait(is_answered, window);
+  g_assert_cmpuint(ax_marks_get_n(marks), ==, 0);
+  g_assert_null(ax_undo_get_undo_name(ax_document_get_undo(window->document)));
   close_window(window);
 }
 
@@ -385,6 +459,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/window/grey-window", test_grey_window);
   g_test_add_func("/ui/window/keys", test_keys);
   g_test_add_func("/ui/window/menus", test_menus);
+  g_test_add_func("/ui/window/marks", test_marks);
   g_test_add_func("/ui/window/mirror", test_mirror);
   g_test_add_func("/ui/window/errors", test_errors);
   g_test_add_func("/ui/window/cancel-and-close", test_cancel_and_close);

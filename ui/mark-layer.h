@@ -1,0 +1,21 @@
+/* The reader's marks on the picture. What lives here: AxMarkLayer, which draws calipers, angles, regions and boxes with what they measure. They are white
+ * and solid with round handles where the model's boxes are coloured and have none. May use GTK, ui/layer.h, ui/mark-tool.h and ui/measure.h. */
+#pragma once
+
+#include "ui/layer.h"
+#include "ui/mark-tool.h"
+
+G_BEGIN_DECLS
+
+#define AX_TYPE_MARK_LAYER (ax_mark_layer_get_type())
+G_DECLARE_FINAL_TYPE(AxMarkLayer, ax_mark_layer, AX, MARK_LAYER, AxLayer)
+
+AxMarkLayer *ax_mark_layer_new(void);
+/* Either may be NULL: nothing is drawn then. */
+void ax_mark_layer_set_image(AxMarkLayer *self, AxImage *image);
+void ax_mark_layer_set_tool(AxMarkLayer *self, AxMarks *marks, AxMarkTool *tool);
+
+/* Draws the lines of a mark, unlabelled, as every output shows them; one image pixel becomes what `viewport` makes of it. */
+void ax_mark_draw(cairo_t *cr, const AxMark *mark, AxViewport *viewport, double width);
+
+G_END_DECLS
