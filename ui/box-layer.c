@@ -12,6 +12,7 @@ struct _AxBoxLayer {
   gboolean has_boxes, has_others;
   gboolean visible, group_visible[AX_N_GROUPS], sparse;
   int hovered, selected, partner;
+  GArray *obstacles; /* AxBox in view pixels: labels of others */
 };
 
 G_DEFINE_FINAL_TYPE(AxBoxLayer, ax_box_layer, AX_TYPE_LAYER)
@@ -144,7 +145,7 @@ static void append_label(GtkSnapshot *snapshot, GtkWidget *widget, guint index, 
 }
 
 static void append_labels(AxBoxLayer *self, GtkWidget *widget, AxViewport *viewport, GtkSnapshot *snapshot, AxBox view) {
-  AxLabel labels[AX_N_ANATOMY];
+  g_autofree AxLabel *labels = g_new0(AxLabel, AX_N_ANATOMY + self->obstacles->len);
   guint indices[AX_N_ANATOMY], n = 0;
 
   for (guint i = 0; i < AX_N_ANATOMY; i++) {
@@ -162,7 +163,9 @@ static void append_labels(AxBoxLayer *self, GtkWidget *widget, AxViewport *viewp
                           .priority = selected ? 0 : hovered ? 1 : 2};
     indices[n++] = i;
   }
-  ax_labels_place(labels, n, view);
+  for (guint k = 0; k < self->obstacles->len; k++)
+    labels[n + k] = (AxLabel){.place = g_array_index(self->obstacles, AxBox, k), .fixed = TRUE};
+  ax_labels_place(labels, n + self->obstacles->len, view);
   for (guint k = 0; k < n; k++)
     if (labels[k].placed)
       append_label(snapshot, widget, indices[k], labels[k].place, labels[k].priority < 2);
@@ -228,6 +231,11 @@ gboolean ax_box_layer_get_box(AxBoxLayer *self, guint index, AxBox *box) {
   return self->has_boxes;
 }
 
+void ax_box_layer_set_obstacles(AxBoxLayer *self, const AxBox *places, guint n) {
+  g_array_set_size(self->obstacles, 0);
+  g_array_append_vals(self->obstacles, places, n);
+}
+
 void ax_box_layer_set_visible(AxBoxLayer *self, gboolean visible) {
   self->visible = visible;
   ax_layer_changed(AX_LAYER(self));
@@ -282,11 +290,20 @@ guint ax_box_layer_find(AxBoxLayer *self, double x, double y, guint found[AX_N_A
   return n;
 }
 
-static void ax_box_layer_class_init(AxBoxLayerClass *klass) { AX_LAYER_CLASS(klass)->snapshot = ax_box_layer_snapshot; }
+static void ax_box_layer_finalize(GObject *object) {
+  g_array_unref(AX_BOX_LAYER(object)->obstacles);
+  G_OBJECT_CLASS(ax_box_layer_parent_class)->finalize(object);
+}
+
+static void ax_box_layer_class_init(AxBoxLayerClass *klass) {
+  G_OBJECT_CLASS(klass)->finalize = ax_box_layer_finalize;
+  AX_LAYER_CLASS(klass)->snapshot = ax_box_layer_snapshot;
+}
 
 static void ax_box_layer_init(AxBoxLayer *self) {
   self->hovered = self->selected = self->partner = -1;
   self->visible = TRUE;
+  self->obstacles = g_array_new(FALSE, FALSE, sizeof(AxBox));
   for (int g = 0; g < AX_N_GROUPS; g++)
     self->group_visible[g] = TRUE;
 }

@@ -18,6 +18,9 @@ void ax_box_layer_set_boxes(AxBoxLayer *self, const AxBox *boxes);
 void ax_box_layer_set_other_boxes(AxBoxLayer *self, const AxBox *boxes);
 gboolean ax_box_layer_get_box(AxBoxLayer *self, guint index, AxBox *box);
 
+/* Where labels of other layers stand in the view that is drawn next; the names of structures keep away from them. */
+void ax_box_layer_set_obstacles(AxBoxLayer *self, const AxBox *places, guint n);
+
 /* All at once, and by group. */
 void ax_box_layer_set_visible(AxBoxLayer *self, gboolean visible);
 /* Sparse: only lungs and heart, and what is hovered or selected, are drawn; the others are still found under the pointer. */

@@ -47,20 +47,20 @@ guint ax_labels_place(AxLabel *labels, guint n_labels, AxBox view) {
   int priority = G_MININT, next;
 
   for (guint i = 0; i < n_labels; i++)
-    labels[i].placed = FALSE;
+    labels[i].placed = labels[i].fixed;
   for (;;) {
     gboolean more = FALSE;
 
     next = G_MAXINT;
     for (guint i = 0; i < n_labels; i++)
-      if (labels[i].priority >= priority && labels[i].priority <= next) {
+      if (!labels[i].fixed && labels[i].priority >= priority && labels[i].priority <= next) {
         next = labels[i].priority;
         more = TRUE;
       }
     if (!more)
       break;
     for (guint i = 0; i < n_labels; i++)
-      if (labels[i].priority == next) {
+      if (!labels[i].fixed && labels[i].priority == next) {
         place_one(labels, n_labels, &labels[i], view);
         placed += labels[i].placed;
       }

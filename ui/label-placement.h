@@ -12,6 +12,7 @@ typedef struct {
   int priority;         /* lower is placed first */
   AxBox place;          /* out: where the label goes */
   gboolean placed;      /* out: FALSE when it found no free place or its box is out of view */
+  gboolean fixed;       /* stands already at `place`; the others keep away from it */
 } AxLabel;
 
 /* Places labels inside `view` in the order of priority (then of the array), none over another. Tried in turn: above the box's

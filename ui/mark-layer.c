@@ -12,6 +12,8 @@ struct _AxMarkLayer {
   AxImage *image;
   AxMarks *marks;
   AxMarkTool *tool;
+  GPtrArray *layouts; /* of the labels that have a place */
+  GArray *places;     /* AxBox */
 };
 
 G_DEFINE_FINAL_TYPE(AxMarkLayer, ax_mark_layer, AX_TYPE_LAYER)
@@ -111,38 +113,41 @@ static void append_mark(AxMarkLayer *self, AxViewport *viewport, GtkSnapshot *sn
 static PangoLayout *make_layout(AxMarkLayer *self, GtkWidget *widget, const AxMark *mark, guint number) {
   g_autofree char *text = mark->kind == AX_MARK_BOX ? g_strdup_printf("%u", number) : ax_mark_text(mark, self->image, ax_marks_get_calibration(self->marks));
 
-  return text[0] ? gtk_widget_create_pango_layout(widget, text) : NULL;
+  return gtk_widget_create_pango_layout(widget, text);
 }
 
-static void append_labels(AxMarkLayer *self, GtkWidget *widget, AxViewport *viewport, GtkSnapshot *snapshot) {
-  guint n = ax_marks_get_n(self->marks), boxes = 0;
+GArray *ax_mark_layer_place_labels(AxMarkLayer *self, GtkWidget *widget, AxViewport *viewport) {
+  guint n = self->marks && self->image ? ax_marks_get_n(self->marks) : 0, boxes = 0;
   g_autofree AxLabel *labels = g_new0(AxLabel, n);
-  g_autofree PangoLayout **layouts = g_new0(PangoLayout *, n);
+  g_autoptr(GPtrArray) layouts = g_ptr_array_new_with_free_func(g_object_unref);
   AxBox view = {0, 0, ax_viewport_get_view_width(viewport), ax_viewport_get_view_height(viewport)};
 
+  g_ptr_array_set_size(self->layouts, 0);
+  g_array_set_size(self->places, 0);
   for (guint i = 0; i < n; i++) {
     const AxMark *mark = ax_marks_get(self->marks, i);
-    int width = 0, height = 0;
+    int width, height;
 
     boxes += mark->kind == AX_MARK_BOX;
-    layouts[i] = make_layout(self, widget, mark, boxes);
-    if (layouts[i])
-      pango_layout_get_pixel_size(layouts[i], &width, &height);
+    g_ptr_array_add(layouts, make_layout(self, widget, mark, boxes));
+    pango_layout_get_pixel_size(g_ptr_array_index(layouts, i), &width, &height);
     labels[i] = (AxLabel){view_box(mark, viewport), width + 2 * PADDING, height + 4, mark->id == ax_marks_get_selected(self->marks) ? 0 : 1};
   }
   ax_labels_place(labels, n, view);
-  for (guint i = 0; i < n; i++) {
-    AxBox place = labels[i].place;
-
-    if (layouts[i] && labels[i].placed) {
-      gtk_snapshot_append_color(snapshot, &(GdkRGBA){0.05, 0.05, 0.05, 0.85}, &GRAPHENE_RECT_INIT(place.x1, place.y1, place.x2 - place.x1, place.y2 - place.y1));
-      gtk_snapshot_save(snapshot);
-      gtk_snapshot_translate(snapshot, &GRAPHENE_POINT_INIT(place.x1 + PADDING, place.y1 + 2));
-      gtk_snapshot_append_layout(snapshot, layouts[i], &(GdkRGBA){1, 1, 1, 1});
-      gtk_snapshot_restore(snapshot);
+  for (guint i = 0; i < n; i++)
+    if (labels[i].placed) {
+      g_array_append_val(self->places, labels[i].place);
+      g_ptr_array_add(self->layouts, g_object_ref(g_ptr_array_index(layouts, i)));
     }
-    g_clear_object(&layouts[i]);
-  }
+  return self->places;
+}
+
+static void append_label(GtkSnapshot *snapshot, PangoLayout *layout, AxBox place) {
+  gtk_snapshot_append_color(snapshot, &(GdkRGBA){0.05, 0.05, 0.05, 0.85}, &GRAPHENE_RECT_INIT(place.x1, place.y1, place.x2 - place.x1, place.y2 - place.y1));
+  gtk_snapshot_save(snapshot);
+  gtk_snapshot_translate(snapshot, &GRAPHENE_POINT_INIT(place.x1 + PADDING, place.y1 + 2));
+  gtk_snapshot_append_layout(snapshot, layout, &(GdkRGBA){1, 1, 1, 1});
+  gtk_snapshot_restore(snapshot);
 }
 
 static void ax_mark_layer_snapshot(AxLayer *layer, GtkWidget *widget, AxViewport *viewport, GtkSnapshot *snapshot) {
@@ -155,7 +160,8 @@ static void ax_mark_layer_snapshot(AxLayer *layer, GtkWidget *widget, AxViewport
 
     append_mark(self, viewport, snapshot, mark, mark->id == ax_marks_get_selected(self->marks));
   }
-  append_labels(self, widget, viewport, snapshot);
+  for (guint i = 0; i < self->places->len; i++)
+    append_label(snapshot, g_ptr_array_index(self->layouts, i), g_array_index(self->places, AxBox, i));
 }
 
 /* ---- state ---- */
@@ -188,11 +194,23 @@ static void ax_mark_layer_dispose(GObject *object) {
   G_OBJECT_CLASS(ax_mark_layer_parent_class)->dispose(object);
 }
 
+static void ax_mark_layer_finalize(GObject *object) {
+  AxMarkLayer *self = AX_MARK_LAYER(object);
+
+  g_ptr_array_unref(self->layouts);
+  g_array_unref(self->places);
+  G_OBJECT_CLASS(ax_mark_layer_parent_class)->finalize(object);
+}
+
 static void ax_mark_layer_class_init(AxMarkLayerClass *klass) {
+  G_OBJECT_CLASS(klass)->finalize = ax_mark_layer_finalize;
   G_OBJECT_CLASS(klass)->dispose = ax_mark_layer_dispose;
   AX_LAYER_CLASS(klass)->snapshot = ax_mark_layer_snapshot;
 }
 
-static void ax_mark_layer_init(AxMarkLayer *self) {}
+static void ax_mark_layer_init(AxMarkLayer *self) {
+  self->layouts = g_ptr_array_new_with_free_func(g_object_unref);
+  self->places = g_array_new(FALSE, FALSE, sizeof(AxBox));
+}
 
 AxMarkLayer *ax_mark_layer_new(void) { return g_object_new(AX_TYPE_MARK_LAYER, NULL); }

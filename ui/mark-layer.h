@@ -15,6 +15,10 @@ AxMarkLayer *ax_mark_layer_new(void);
 void ax_mark_layer_set_image(AxMarkLayer *self, AxImage *image);
 void ax_mark_layer_set_tool(AxMarkLayer *self, AxMarks *marks, AxMarkTool *tool);
 
+/* Finds places for the labels in the view that is drawn next, an array of AxBox in view pixels; whoever draws labels too keeps away
+ * from them. (transfer none) */
+GArray *ax_mark_layer_place_labels(AxMarkLayer *self, GtkWidget *widget, AxViewport *viewport);
+
 /* Draws the lines of a mark, unlabelled, as every output shows them; one image pixel becomes what `viewport` makes of it. */
 void ax_mark_draw(cairo_t *cr, const AxMark *mark, AxViewport *viewport, double width);
 

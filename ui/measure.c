@@ -111,7 +111,7 @@ static AxBox box_of(const AxPerception *perception, const char *name) {
 
 AxMark ax_measure_ratio_of(const AxPerception *perception) {
   AxBox heart = box_of(perception, "Heart"), left = box_of(perception, "Left lung"), right = box_of(perception, "Right lung");
-  double top = MIN(left.y1, right.y1), bottom = MAX(left.y2, right.y2), y = top + 0.75 * (bottom - top);
+  double top = MIN(left.y1, right.y1), bottom = MAX(left.y2, right.y2), y = top + 0.85 * (bottom - top);
   AxMark mark = {.kind = AX_MARK_RATIO};
 
   mark.points[0] = (AxPoint){heart.x1, (heart.y1 + heart.y2) / 2};

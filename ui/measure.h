@@ -40,7 +40,7 @@ gboolean ax_measure_region(AxImage *image, AxScale scale, AxPoint a, AxPoint b, 
 
 /* Widest heart over widest thorax of a ratio mark; 0 when the thorax has no width. */
 double ax_measure_ratio(AxScale scale, const AxMark *mark);
-/* The calipers that the model's boxes of heart and lungs give: the heart's at the middle of its box, the thorax's at three quarters of the
+/* The calipers that the model's boxes of heart and lungs give: the heart's at the middle of its box, the thorax's at 0.85 of the
  * lungs' height, where the rib cage is about widest. */
 AxMark ax_measure_ratio_of(const AxPerception *perception);
 

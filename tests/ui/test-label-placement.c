@@ -65,10 +65,20 @@ static void test_no_room(void) {
   g_assert_cmpuint(ax_labels_place(NULL, 0, (AxBox){0, 0, 400, 400}), ==, 0);
 }
 
+/* What stands already is kept away from, and stays. */
+static void test_fixed(void) {
+  AxLabel labels[] = {{.place = {0, 0, 300, 100}, .fixed = TRUE}, {.box = {10, 110, 90, 160}, .width = 40, .height = 20}};
+
+  g_assert_cmpuint(ax_labels_place(labels, 2, (AxBox){0, 0, 400, 400}), ==, 1);
+  g_assert_cmpfloat(labels[0].place.x2, ==, 300);
+  g_assert_cmpfloat(labels[1].place.y1, >=, 100);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/ui/label-placement/random", test_random);
   g_test_add_func("/ui/label-placement/same-box", test_same_box);
   g_test_add_func("/ui/label-placement/no-room", test_no_room);
+  g_test_add_func("/ui/label-placement/fixed", test_fixed);
   return g_test_run();
 }
