@@ -6,7 +6,10 @@
 struct _AxAnatomyList {
   GtkWidget parent_instance;
   GtkWidget *box, *search, *scrolled, *list;
-  GtkWidget *rows[AX_N_ANATOMY], *sentences[AX_N_ANATOMY], *scores[AX_N_ANATOMY];
+  GtkWidget *rows[AX_N_ANATOMY], *sentences[AX_N_ANATOMY], *scores[AX_N_ANATOMY], *others[AX_N_ANATOMY], *eyes[AX_N_ANATOMY];
+  GtkWidget *group_eyes[AX_N_GROUPS]; /* in the headers that there are */
+  AxVisibility *visibility;
+  gboolean showing; /* the eyes are being set from outside */
   char *needle; /* folded search text, or NULL */
   int hovered, selected;
   gboolean selecting; /* the list's selection is being set from outside */
@@ -45,7 +48,11 @@ void ax_anatomy_list_set_selected(AxAnatomyList *self, int index) {
   g_return_if_fail(AX_IS_ANATOMY_LIST(self));
   if (self->selected == index)
     return;
+  if (self->selected >= 0)
+    gtk_widget_set_visible(self->others[self->selected], FALSE);
   self->selected = index;
+  if (index >= 0)
+    gtk_widget_set_visible(self->others[index], gtk_label_get_text(GTK_LABEL(self->others[index]))[0] != '\0');
   self->selecting = TRUE;
   gtk_list_box_select_row(GTK_LIST_BOX(self->list), index >= 0 ? GTK_LIST_BOX_ROW(self->rows[index]) : NULL);
   self->selecting = FALSE;
@@ -68,6 +75,62 @@ static void on_row_enter(GtkEventControllerMotion *controller, double x, double 
 
 static void on_row_leave(GtkEventControllerMotion *controller, AxAnatomyList *self) { ax_anatomy_list_set_hovered(self, -1); }
 
+/* ---- shown and hidden ---- */
+
+static GtkWidget *make_eye(const char *tooltip, const char *name) {
+  GtkWidget *eye = gtk_toggle_button_new();
+
+  gtk_button_set_icon_name(GTK_BUTTON(eye), "view-reveal-symbolic");
+  gtk_widget_add_css_class(eye, "flat");
+  gtk_widget_add_css_class(eye, "eye");
+  gtk_widget_set_valign(eye, GTK_ALIGN_START);
+  gtk_widget_set_tooltip_text(eye, tooltip);
+  gtk_accessible_update_property(GTK_ACCESSIBLE(eye), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  return eye;
+}
+
+static void put_eye(GtkWidget *eye, gboolean shown) {
+  gtk_toggle_button_set_active(GTK_TOGGLE_BUTTON(eye), shown);
+  gtk_button_set_icon_name(GTK_BUTTON(eye), shown ? "view-reveal-symbolic" : "view-conceal-symbolic");
+  if (shown)
+    gtk_widget_remove_css_class(eye, "hidden");
+  else
+    gtk_widget_add_css_class(eye, "hidden");
+}
+
+static void update_eyes(AxAnatomyList *self) {
+  self->showing = TRUE;
+  for (guint i = 0; i < AX_N_ANATOMY; i++)
+    put_eye(self->eyes[i], ax_visibility_get_structure(self->visibility, i));
+  for (int group = 0; group < AX_N_GROUPS; group++)
+    if (self->group_eyes[group])
+      put_eye(self->group_eyes[group], ax_visibility_get_group(self->visibility, (AxAnatomyGroup)group));
+  self->showing = FALSE;
+}
+
+static void on_eye(GtkToggleButton *eye, AxAnatomyList *self) {
+  guint index = GPOINTER_TO_UINT(g_object_get_data(G_OBJECT(eye), "ax-index"));
+
+  if (!self->showing)
+    ax_visibility_set_structure(self->visibility, index, gtk_toggle_button_get_active(eye));
+}
+
+static void on_group_eye(GtkToggleButton *eye, AxAnatomyList *self) {
+  guint group = GPOINTER_TO_UINT(g_object_get_data(G_OBJECT(eye), "ax-group"));
+
+  if (!self->showing)
+    ax_visibility_set_group(self->visibility, (AxAnatomyGroup)group, gtk_toggle_button_get_active(eye));
+}
+
+void ax_anatomy_list_set_visibility(AxAnatomyList *self, AxVisibility *visibility) {
+  g_return_if_fail(AX_IS_ANATOMY_LIST(self) && visibility != NULL);
+  if (self->visibility)
+    g_signal_handlers_disconnect_by_data(self->visibility, self);
+  g_set_object(&self->visibility, visibility);
+  g_signal_connect_swapped(visibility, "changed", G_CALLBACK(update_eyes), self);
+  update_eyes(self);
+}
+
 /* ---- order, headers, search ---- */
 
 /* Words that the engine says and that are shown in the reader's language. */
@@ -83,9 +146,18 @@ static int compare_rows(GtkListBoxRow *a, GtkListBoxRow *b, gpointer data) {
   return order ? order : g_utf8_collate(ax_anatomy_name(ia), ax_anatomy_name(ib));
 }
 
+static void on_header_gone(gpointer data, GObject *eye) {
+  GtkWidget **place = data;
+
+  if (*place == (GtkWidget *)eye)
+    *place = NULL;
+}
+
 static void update_header(GtkListBoxRow *row, GtkListBoxRow *before, gpointer data) {
+  AxAnatomyList *self = data;
   AxAnatomyGroup group = ax_anatomy_group(row_index(row));
-  GtkWidget *header, *label;
+  g_autofree char *name = NULL;
+  GtkWidget *header, *label, *eye;
 
   if (before && ax_anatomy_group(row_index(before)) == group) {
     gtk_list_box_row_set_header(row, NULL);
@@ -98,6 +170,16 @@ static void update_header(GtkListBoxRow *row, GtkListBoxRow *before, gpointer da
   gtk_box_append(GTK_BOX(header), label);
   if (!before)
     gtk_box_append(GTK_BOX(header), gtk_label_new(_("Similarity")));
+  /* Translators: name of a button; the group of structures follows. */
+  name = g_strdup_printf(_("Show boxes: %s"), _(ax_anatomy_group_name(group)));
+  eye = make_eye(_("Show or hide the boxes of this group"), name);
+  gtk_widget_set_valign(eye, GTK_ALIGN_CENTER);
+  put_eye(eye, ax_visibility_get_group(self->visibility, group));
+  g_object_set_data(G_OBJECT(eye), "ax-group", GUINT_TO_POINTER((guint)group));
+  g_signal_connect(eye, "toggled", G_CALLBACK(on_group_eye), self);
+  g_object_weak_ref(G_OBJECT(eye), on_header_gone, &self->group_eyes[group]);
+  self->group_eyes[group] = eye;
+  gtk_box_append(GTK_BOX(header), eye);
   gtk_widget_add_css_class(header, "group-header");
   gtk_list_box_row_set_header(row, header);
 }
@@ -153,6 +235,8 @@ static void add_row(AxAnatomyList *self, guint index) {
   GtkWidget *texts = gtk_box_new(GTK_ORIENTATION_VERTICAL, 1);
   GtkWidget *swatch = ax_color_swatch_new(index);
   GtkEventController *motion = gtk_event_controller_motion_new();
+  /* Translators: name of a button; the structure follows. */
+  g_autofree char *eye_name = g_strdup_printf(_("Show box: %s"), ax_anatomy_name(index));
 
   g_object_set_data(G_OBJECT(row), "ax-index", GUINT_TO_POINTER(index));
   gtk_widget_set_valign(swatch, GTK_ALIGN_START);
@@ -165,14 +249,46 @@ static void add_row(AxAnatomyList *self, guint index) {
   gtk_widget_set_tooltip_text(self->scores[index], _("Similarity of image and sentence (cosine, −1 to 1)"));
   gtk_box_append(GTK_BOX(texts), make_label(ax_anatomy_name(index), "structure"));
   gtk_box_append(GTK_BOX(texts), self->sentences[index]);
+  self->others[index] = make_label("", "others");
+  gtk_widget_set_visible(self->others[index], FALSE);
+  gtk_box_append(GTK_BOX(texts), self->others[index]);
+  self->eyes[index] = make_eye(_("Show or hide this box (V)"), eye_name);
+  g_object_set_data(G_OBJECT(self->eyes[index]), "ax-index", GUINT_TO_POINTER(index));
+  g_signal_connect(self->eyes[index], "toggled", G_CALLBACK(on_eye), self);
   gtk_box_append(GTK_BOX(box), swatch);
   gtk_box_append(GTK_BOX(box), texts);
   gtk_box_append(GTK_BOX(box), self->scores[index]);
+  gtk_box_append(GTK_BOX(box), self->eyes[index]);
   gtk_list_box_row_set_child(GTK_LIST_BOX_ROW(row), box);
   g_signal_connect(motion, "enter", G_CALLBACK(on_row_enter), self);
   g_signal_connect(motion, "leave", G_CALLBACK(on_row_leave), self);
   gtk_widget_add_controller(row, motion);
   gtk_list_box_append(GTK_LIST_BOX(self->list), row);
+}
+
+/* "Next best:" and a line for each further sentence with its similarity; "" when there is none. */
+static char *others_text(const AxAnatomy *anatomy) {
+  GString *text = g_string_new(NULL);
+
+  if (anatomy && anatomy->n_retrieved > 1)
+    g_string_append(text, _("Next best:"));
+  for (guint k = 1; anatomy && k < anatomy->n_retrieved && k < 4; k++)
+    g_string_append_printf(text, "\n%.2f  %s", anatomy->retrieved[k].score, anatomy->retrieved[k].sentence);
+  return g_string_free(text, FALSE);
+}
+
+/* What a screen reader says: name, sentence, similarity; and where the box lies. */
+static void describe_row(AxAnatomyList *self, guint i, const AxAnatomy *anatomy) {
+  g_autofree char *name = NULL, *place = NULL;
+
+  if (anatomy && anatomy->n_retrieved > 0)
+    /* Translators: structure, sentence, similarity of both. */
+    name = g_strdup_printf(_("%s: %s Similarity %.2f"), ax_anatomy_name(i), anatomy->retrieved[0].sentence, anatomy->retrieved[0].score);
+  if (anatomy)
+    /* Translators: left, top, right and bottom edge of a box in pixels. */
+    place = g_strdup_printf(_("Box from %.0f, %.0f to %.0f, %.0f"), anatomy->box.x1, anatomy->box.y1, anatomy->box.x2, anatomy->box.y2);
+  gtk_accessible_update_property(GTK_ACCESSIBLE(self->rows[i]), GTK_ACCESSIBLE_PROPERTY_LABEL, name ? name : ax_anatomy_name(i),
+                                 GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, place ? place : "", -1);
 }
 
 void ax_anatomy_list_set_perception(AxAnatomyList *self, AxPerception *perception) {
@@ -181,12 +297,14 @@ void ax_anatomy_list_set_perception(AxAnatomyList *self, AxPerception *perceptio
     const AxAnatomy *anatomy = perception ? &perception->anatomy[i] : NULL;
     gboolean has = anatomy && anatomy->n_retrieved > 0;
     g_autofree char *score = has ? g_strdup_printf("%.2f", anatomy->retrieved[0].score) : g_strdup("");
-    g_autofree char *name = g_strdup_printf("%s: %s", ax_anatomy_name(i), has ? anatomy->retrieved[0].sentence : "");
+    g_autofree char *others = others_text(anatomy);
 
     gtk_label_set_text(GTK_LABEL(self->sentences[i]), has ? anatomy->retrieved[0].sentence : "");
     gtk_widget_set_visible(self->sentences[i], has);
     gtk_label_set_text(GTK_LABEL(self->scores[i]), score);
-    gtk_accessible_update_property(GTK_ACCESSIBLE(self->rows[i]), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+    gtk_label_set_text(GTK_LABEL(self->others[i]), others);
+    gtk_widget_set_visible(self->others[i], (int)i == self->selected && others[0]);
+    describe_row(self, i, anatomy);
   }
   gtk_list_box_invalidate_filter(GTK_LIST_BOX(self->list));
 }
@@ -220,7 +338,10 @@ static void ax_anatomy_list_dispose(GObject *object) {
   if (self->list)
     g_signal_handlers_disconnect_by_data(self->list, self);
   self->list = NULL;
+  if (self->visibility)
+    g_signal_handlers_disconnect_by_data(self->visibility, self);
   g_clear_pointer(&self->box, gtk_widget_unparent);
+  g_clear_object(&self->visibility);
   g_clear_pointer(&self->needle, g_free);
   G_OBJECT_CLASS(ax_anatomy_list_parent_class)->dispose(object);
 }
@@ -242,6 +363,7 @@ static void ax_anatomy_list_class_init(AxAnatomyListClass *klass) {
 
 static void ax_anatomy_list_init(AxAnatomyList *self) {
   self->hovered = self->selected = -1;
+  self->visibility = ax_visibility_new();
   self->box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
   self->search = gtk_search_entry_new();
   self->scrolled = gtk_scrolled_window_new();
@@ -251,7 +373,7 @@ static void ax_anatomy_list_init(AxAnatomyList *self) {
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->list), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Anatomical structures"), -1);
   gtk_widget_add_css_class(self->list, "anatomy");
   gtk_list_box_set_sort_func(GTK_LIST_BOX(self->list), compare_rows, NULL, NULL);
-  gtk_list_box_set_header_func(GTK_LIST_BOX(self->list), update_header, NULL, NULL);
+  gtk_list_box_set_header_func(GTK_LIST_BOX(self->list), update_header, self, NULL);
   gtk_list_box_set_filter_func(GTK_LIST_BOX(self->list), filter_row, self, NULL);
   for (guint i = 0; i < AX_N_ANATOMY; i++)
     add_row(self, i);

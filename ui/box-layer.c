@@ -10,7 +10,8 @@ struct _AxBoxLayer {
   AxLayer parent_instance;
   AxBox boxes[AX_N_ANATOMY], others[AX_N_ANATOMY];
   gboolean has_boxes, has_others;
-  gboolean visible, group_visible[AX_N_GROUPS], sparse;
+  AxVisibility *visibility;
+  gboolean sparse;
   int hovered, selected, partner;
   GArray *obstacles; /* AxBox in view pixels: labels of others */
 };
@@ -51,7 +52,7 @@ static gboolean is_selected(AxBoxLayer *self, guint index) {
 static gboolean is_shown(AxBoxLayer *self, guint index) {
   if (is_selected(self, index) || (int)index == self->hovered)
     return TRUE;
-  return self->visible && self->group_visible[ax_anatomy_group(index)];
+  return ax_visibility_shows(self->visibility, index);
 }
 
 /* ---- drawing ---- */
@@ -236,8 +237,11 @@ void ax_box_layer_set_obstacles(AxBoxLayer *self, const AxBox *places, guint n) 
   g_array_append_vals(self->obstacles, places, n);
 }
 
-void ax_box_layer_set_visible(AxBoxLayer *self, gboolean visible) {
-  self->visible = visible;
+void ax_box_layer_set_visibility(AxBoxLayer *self, AxVisibility *visibility) {
+  if (self->visibility)
+    g_signal_handlers_disconnect_by_data(self->visibility, self);
+  g_set_object(&self->visibility, visibility);
+  g_signal_connect_swapped(visibility, "changed", G_CALLBACK(ax_layer_changed), self);
   ax_layer_changed(AX_LAYER(self));
 }
 
@@ -245,16 +249,6 @@ void ax_box_layer_set_sparse(AxBoxLayer *self, gboolean sparse) {
   self->sparse = sparse;
   ax_layer_changed(AX_LAYER(self));
 }
-
-gboolean ax_box_layer_get_visible(AxBoxLayer *self) { return self->visible; }
-
-void ax_box_layer_set_group_visible(AxBoxLayer *self, AxAnatomyGroup group, gboolean visible) {
-  g_return_if_fail((guint)group < AX_N_GROUPS);
-  self->group_visible[group] = visible;
-  ax_layer_changed(AX_LAYER(self));
-}
-
-gboolean ax_box_layer_get_group_visible(AxBoxLayer *self, AxAnatomyGroup group) { return self->group_visible[group]; }
 
 static void set_index(AxBoxLayer *self, int *field, int index) {
   g_return_if_fail(index >= -1 && index < AX_N_ANATOMY);
@@ -272,7 +266,7 @@ void ax_box_layer_set_partner(AxBoxLayer *self, int index) { set_index(self, &se
 guint ax_box_layer_find(AxBoxLayer *self, double x, double y, guint found[AX_N_ANATOMY]) {
   guint n = 0;
 
-  if (!self->has_boxes || !self->visible)
+  if (!self->has_boxes || !ax_visibility_get_all(self->visibility))
     return 0;
   for (guint i = 0; i < AX_N_ANATOMY; i++) {
     AxBox box = self->boxes[i];
@@ -291,6 +285,8 @@ guint ax_box_layer_find(AxBoxLayer *self, double x, double y, guint found[AX_N_A
 }
 
 static void ax_box_layer_finalize(GObject *object) {
+  g_signal_handlers_disconnect_by_data(AX_BOX_LAYER(object)->visibility, object);
+  g_object_unref(AX_BOX_LAYER(object)->visibility);
   g_array_unref(AX_BOX_LAYER(object)->obstacles);
   G_OBJECT_CLASS(ax_box_layer_parent_class)->finalize(object);
 }
@@ -302,10 +298,8 @@ static void ax_box_layer_class_init(AxBoxLayerClass *klass) {
 
 static void ax_box_layer_init(AxBoxLayer *self) {
   self->hovered = self->selected = self->partner = -1;
-  self->visible = TRUE;
   self->obstacles = g_array_new(FALSE, FALSE, sizeof(AxBox));
-  for (int g = 0; g < AX_N_GROUPS; g++)
-    self->group_visible[g] = TRUE;
+  self->visibility = ax_visibility_new();
 }
 
 AxBoxLayer *ax_box_layer_new(void) { return g_object_new(AX_TYPE_BOX_LAYER, NULL); }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ui/layer.h"
+#include "ui/visibility.h"
 
 G_BEGIN_DECLS
 
@@ -21,13 +22,10 @@ gboolean ax_box_layer_get_box(AxBoxLayer *self, guint index, AxBox *box);
 /* Where labels of other layers stand in the view that is drawn next; the names of structures keep away from them. */
 void ax_box_layer_set_obstacles(AxBoxLayer *self, const AxBox *places, guint n);
 
-/* All at once, and by group. */
-void ax_box_layer_set_visible(AxBoxLayer *self, gboolean visible);
+/* What is shown, a choice that others may share; at first everything. */
+void ax_box_layer_set_visibility(AxBoxLayer *self, AxVisibility *visibility);
 /* Sparse: only lungs and heart, and what is hovered or selected, are drawn; the others are still found under the pointer. */
 void ax_box_layer_set_sparse(AxBoxLayer *self, gboolean sparse);
-gboolean ax_box_layer_get_visible(AxBoxLayer *self);
-void ax_box_layer_set_group_visible(AxBoxLayer *self, AxAnatomyGroup group, gboolean visible);
-gboolean ax_box_layer_get_group_visible(AxBoxLayer *self, AxAnatomyGroup group);
 
 /* Index of a structure, or -1. */
 void ax_box_layer_set_hovered(AxBoxLayer *self, int index);

@@ -25,6 +25,7 @@ static int compare_findings(gconstpointer a, gconstpointer b, gpointer data) {
 
 static GtkWidget *make_bar(const AxFinding *finding) {
   GtkWidget *bar = gtk_level_bar_new_for_interval(0, 1);
+  g_autofree char *spoken = NULL;
 
   gtk_level_bar_remove_offset_value(GTK_LEVEL_BAR(bar), GTK_LEVEL_BAR_OFFSET_LOW);
   gtk_level_bar_remove_offset_value(GTK_LEVEL_BAR(bar), GTK_LEVEL_BAR_OFFSET_HIGH);
@@ -36,7 +37,9 @@ static GtkWidget *make_bar(const AxFinding *finding) {
   gtk_widget_set_valign(bar, GTK_ALIGN_CENTER);
   gtk_widget_set_hexpand(bar, TRUE);
   gtk_widget_set_size_request(bar, 56, -1);
-  gtk_accessible_update_property(GTK_ACCESSIBLE(bar), GTK_ACCESSIBLE_PROPERTY_LABEL, finding->name, -1);
+  /* Translators: read by screen readers: a probability in percent and its word. */
+  spoken = g_strdup_printf(_("%.0f %%, %s"), 100 * finding->probability, ax_findings_bars_word(finding->probability));
+  gtk_accessible_update_property(GTK_ACCESSIBLE(bar), GTK_ACCESSIBLE_PROPERTY_LABEL, finding->name, GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, spoken, -1);
   return bar;
 }
 

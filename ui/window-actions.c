@@ -1,6 +1,7 @@
 /* The actions win.* of AxMainWindow, and their keys. */
 #include "ui/window-private.h"
 
+#include "ui/settings.h"
 #include <glib/gi18n-lib.h>
 
 static const char *const group_actions[AX_N_GROUPS] = {
@@ -19,6 +20,7 @@ static const AxKey keys[] = {
   {"Left", "win.previous"},
   {"Right", "win.next"},
   {"b", "win.boxes"},
+  {"v", "win.hide-structure"},
   {"m", "win.mirror"},
   {"F5", "win.perceive"},
   {"<Control>f", "win.search"},
@@ -91,26 +93,36 @@ static void on_quit(GSimpleAction *action, GVariant *parameter, gpointer self) {
 
 static void change_boxes(GSimpleAction *action, GVariant *value, gpointer data) {
   AxMainWindow *self = data;
-  gboolean visible = g_variant_get_boolean(value);
 
-  g_simple_action_set_state(action, value);
-  ax_box_layer_set_visible(ax_canvas_get_box_layer(self->canvas), visible);
-  for (int i = 0; i < 2; i++)
-    ax_box_layer_set_visible(ax_canvas_get_box_layer(ax_mirror_view_get_canvas(self->mirror_view, i)), visible);
+  ax_visibility_set_all(self->visibility, g_variant_get_boolean(value));
 }
 
 static void change_group(GSimpleAction *action, GVariant *value, gpointer data) {
   AxMainWindow *self = data;
-  gboolean visible = g_variant_get_boolean(value);
 
-  g_simple_action_set_state(action, value);
-  for (int group = 0; group < AX_N_GROUPS; group++) {
-    if (g_strcmp0(g_action_get_name(G_ACTION(action)), group_actions[group]) != 0)
-      continue;
-    ax_box_layer_set_group_visible(ax_canvas_get_box_layer(self->canvas), group, visible);
-    for (int i = 0; i < 2; i++)
-      ax_box_layer_set_group_visible(ax_canvas_get_box_layer(ax_mirror_view_get_canvas(self->mirror_view, i)), group, visible);
-  }
+  for (int group = 0; group < AX_N_GROUPS; group++)
+    if (g_str_equal(g_action_get_name(G_ACTION(action)), group_actions[group]))
+      ax_visibility_set_group(self->visibility, (AxAnatomyGroup)group, g_variant_get_boolean(value));
+}
+
+static void on_hide(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+  int index = ax_canvas_get_selected(ax_main_window_get_active_canvas(self));
+
+  if (index >= 0)
+    ax_visibility_set_structure(self->visibility, (guint)index, !ax_visibility_get_structure(self->visibility, (guint)index));
+}
+
+static void put_state(AxMainWindow *self, const char *name, gboolean state) {
+  g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(G_ACTION_MAP(self), name)), g_variant_new_boolean(state));
+}
+
+/* The toggles say what is shown, whoever changed it. */
+static void on_visibility(AxMainWindow *self) {
+  put_state(self, "boxes", ax_visibility_get_all(self->visibility));
+  for (int group = 0; group < AX_N_GROUPS; group++)
+    put_state(self, group_actions[group], ax_visibility_get_group(self->visibility, (AxAnatomyGroup)group));
+  ax_settings_set_boolean("show-boxes", ax_visibility_get_all(self->visibility));
 }
 
 static void change_mirror(GSimpleAction *action, GVariant *value, gpointer data) {
@@ -131,7 +143,7 @@ void ax_main_window_enable(AxMainWindow *self, const char *name, gboolean enable
 }
 
 void ax_main_window_update_actions(AxMainWindow *self) {
-  static const char *const of_image[] = {"boxes", "mirror", "search"};
+  static const char *const of_image[] = {"boxes", "mirror", "search", "hide-structure"};
   gboolean image = ax_document_get_image(self->document) != NULL, file = ax_document_get_path(self->document) != NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS(of_image); i++)
@@ -167,6 +179,7 @@ void ax_main_window_add_actions(AxMainWindow *self) {
     {"next", on_next},
     {"perceive", on_perceive},
     {"search", on_search},
+    {"hide-structure", on_hide},
     {"cancel", on_cancel},
     {"shortcuts", on_shortcuts},
     {"about", on_about},
@@ -181,6 +194,8 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   };
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
+  g_signal_connect_object(self->visibility, "changed", G_CALLBACK(on_visibility), self, G_CONNECT_SWAPPED);
+  ax_visibility_set_all(self->visibility, ax_settings_get_boolean("show-boxes", TRUE));
   ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
   ax_main_window_add_open_actions(self);
   ax_main_window_add_view_actions(self);

@@ -16,6 +16,7 @@ struct _AxMainWindow {
   AxDocument *document;
   GtkFileChooserNative *chooser; /* while the dialog is open */
   gboolean mirror;               /* the mirror test is on */
+  AxVisibility *visibility;
   GArray *presets;               /* AxPreset of the image, made when first asked for */
   /* of the template */
   AdwToastOverlay *toasts;

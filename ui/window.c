@@ -169,6 +169,7 @@ static void ax_main_window_dispose(GObject *object) {
   g_clear_pointer(&self->presets, g_array_unref);
   g_clear_object(&self->document);
   g_clear_object(&self->session);
+  g_clear_object(&self->visibility);
   G_OBJECT_CLASS(ax_main_window_parent_class)->dispose(object);
 }
 
@@ -215,6 +216,11 @@ static void add_samples(AxMainWindow *self) {
 
 static void ax_main_window_init(AxMainWindow *self) {
   gtk_widget_init_template(GTK_WIDGET(self));
+  self->visibility = ax_visibility_new();
+  ax_box_layer_set_visibility(ax_canvas_get_box_layer(self->canvas), self->visibility);
+  for (int i = 0; i < 2; i++)
+    ax_box_layer_set_visibility(ax_canvas_get_box_layer(ax_mirror_view_get_canvas(self->mirror_view, i)), self->visibility);
+  ax_anatomy_list_set_visibility(self->anatomy_list, self->visibility);
   g_object_bind_property(self->canvas, "selected", self->anatomy_list, "selected", G_BINDING_BIDIRECTIONAL);
   g_object_bind_property(self->canvas, "hovered", self->anatomy_list, "hovered", G_BINDING_BIDIRECTIONAL);
   g_signal_connect_object(ax_canvas_get_viewport(self->canvas), "changed", G_CALLBACK(update_view_status), self, G_CONNECT_SWAPPED);

@@ -145,6 +145,9 @@ static void test_list(void) {
   g_assert_cmpint(ax_canvas_get_hovered(window->canvas), ==, apex);
   ax_test_xdotool("click 1");
   g_assert_cmpint(ax_canvas_get_selected(window->canvas), ==, apex);
+  ax_test_xdotool("key v"); /* hidden, though as the selected one it is still drawn */
+  g_assert_false(ax_visibility_shows(window->visibility, apex));
+  ax_test_xdotool("key v");
   ax_test_xdotool("key Down"); /* the list is at the keys now */
   g_assert_cmpint(ax_canvas_get_selected(window->canvas), !=, apex);
   g_assert_cmpint(ax_canvas_get_selected(window->canvas), >=, 0);
@@ -218,7 +221,6 @@ static void test_grey_window(void) {
 static void test_keys(void) {
   AxMainWindow *window = open_first();
   AxViewport *viewport = ax_canvas_get_viewport(window->canvas);
-  AxBoxLayer *boxes = ax_canvas_get_box_layer(window->canvas);
 
   ax_test_xdotool("key i");
   g_assert_true(ax_viewport_get_inverted(viewport));
@@ -244,11 +246,11 @@ static void test_keys(void) {
   ax_test_xdotool("key 1");
   g_assert_cmpfloat(ax_viewport_get_window_center(viewport), ==, g_array_index(window->presets, AxPreset, 0).center);
   ax_test_xdotool("key b");
-  g_assert_false(ax_box_layer_get_visible(boxes));
+  g_assert_false(ax_visibility_get_all(window->visibility));
   ax_test_xdotool("key b");
-  g_assert_true(ax_box_layer_get_visible(boxes));
+  g_assert_true(ax_visibility_get_all(window->visibility));
   gtk_widget_activate_action(GTK_WIDGET(window), "win.group-bones", NULL);
-  g_assert_false(ax_box_layer_get_group_visible(boxes, AX_GROUP_BONES));
+  g_assert_false(ax_visibility_get_group(window->visibility, AX_GROUP_BONES));
   ax_test_xdotool("key Right");
   ax_test_wait(is_second, window);
   ax_test_wait(is_answered, window);
