@@ -165,11 +165,13 @@ void ax_cache_attention (const AxSpanShape *s, const AxSpan *spans, const float 
 /* A weight matrix [out,in] that is multiplied and never trained. Kept as
  *   AX_Q_F32   as given;
  *   AX_Q_BF16  rounded to bfloat16;
- *   AX_Q_Q8    blocks of 32 along a row: an int8 each and one float32 scale. Rows that are multiples of such a block's step already (decoded from
- *              Q8_0, Q5_0, Q4_0) are kept exactly, others are rounded to 1/127 of the block's largest (at most 1/254 of it off).
- * Products of many rows are made in bfloat16 with float32 sums for BF16 and Q8 where the machine has such instructions (x rounded to bfloat16: 2^-8 of
- * each term at most), in float32 everywhere else, for F32, for few rows, and always after ax_qmatrix_set_exact(). */
-typedef enum { AX_Q_F32, AX_Q_BF16, AX_Q_Q8 } AxQType;
+ *   AX_Q_Q8    blocks of 32 along a row: an int8 each and one float16 scale (8.5 bits a weight). Blocks that are multiples of such a step already
+ *              (decoded from Q8_0, Q5_0, Q4_0) are kept exactly, others are rounded to 1/127 of their largest (off by half a step at most);
+ *   AX_Q_Q8_SPLIT  the same values with the upper and the lower four bits of each int8 apart: for ax_qmatrix_top().
+ * Products of many rows are made in bfloat16 with float32 sums for all but F32 where the machine has such instructions (x rounded to bfloat16: 2^-8 of
+ * each term at most), in float32 everywhere else, for F32, for few rows, and always after ax_qmatrix_set_exact(). Matrices that multiply the same x are
+ * best stacked into one. */
+typedef enum { AX_Q_F32, AX_Q_BF16, AX_Q_Q8, AX_Q_Q8_SPLIT } AxQType;
 typedef struct AxQMatrix AxQMatrix;   /* reading functions may be called by several threads at once */
 AxQMatrix *ax_qmatrix_new (AxQType type, size_t out, size_t in);   /* zero until rows are set; aborts when out of memory */
 void   ax_qmatrix_free (AxQMatrix *m);
@@ -184,6 +186,11 @@ AxQType ax_qmatrix_type (const AxQMatrix *m);
 size_t ax_qmatrix_bytes (const AxQMatrix *m);                      /* of memory */
 /* y[rows,out] = x[rows,in] W^T. One row: a product of matrix and vector that reads the weights once. */
 void   ax_qmatrix_forward (const AxQMatrix *m, size_t rows, const float *x, float *y);
+/* One row y[out] of which only the largest matter. Every y[o] that is at least (largest y) - margin is exactly what ax_qmatrix_forward() gives, so the
+ * choice of the largest, ties included, is the same; the others are approximations that lie, as their exact values do, below that. Returns how many rows
+ * were worked out exactly. AX_Q_Q8_SPLIT reads little more than half of the weights: the upper four bits of all rows give each value with a proven
+ * bound on its error, and only rows that may reach the top are finished. Other types work out all rows. margin >= 0. */
+size_t ax_qmatrix_top (const AxQMatrix *m, const float *x, float margin, float *y);
 /* dx[rows,in] += dy[rows,out] W */
 void   ax_qmatrix_backward_data (const AxQMatrix *m, size_t rows, const float *dy, float *dx);
 

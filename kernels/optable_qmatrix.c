@@ -81,8 +81,8 @@ weights_of (const int *d, const float *w, double *kept, double *error)
           uint16_t h;
           ax_f32_to_bf16 (1, w + at, &h);
           kept[at] = ax_op_value (AX_OP_BF16, &h, 0);
-        } else if (d[3] == AX_Q_Q8)
-          error[at] = (double) top / 254 * (1 + 1e-5);
+        } else if (d[3] >= AX_Q_Q8)
+          error[at] = (double) top / 254 * (1 + 0x1p-10) + 3e-8; /* half a step, which is rounded up to a float16 */
       }
     }
 }
@@ -90,7 +90,7 @@ weights_of (const int *d, const float *w, double *kept, double *error)
 static void
 product (const int *d, const double *x, const double *w, const double *e, Z rows, Z out, Z in, bool transposed, double *value, double *bound)
 {
-  const double x_bf16 = d[4] || d[3] == AX_Q_F32 ? 0 : 0x1p-8, w_bf16 = d[3] == AX_Q_Q8 ? x_bf16 : 0;
+  const double x_bf16 = d[4] || d[3] == AX_Q_F32 ? 0 : 0x1p-8, w_bf16 = d[3] >= AX_Q_Q8 ? x_bf16 : 0;
   for (Z r = 0; r < rows; r++)
     for (Z o = 0; o < out; o++) {
       double sum = value[r * out + o], terms = (double) (in + 4) * AX_U * fabs (sum);
@@ -136,7 +136,7 @@ flops (const int *d)
   return d[0] < 8 ? 0 : 2.0 * d[0] * d[1] * d[2];
 }
 
-#define TOP AX_Q_Q8
+#define TOP AX_Q_Q8_SPLIT
 const AxOp ax_ops_qmatrix[] = {
   { "qmatrix_vector", "rows out in type exact", { 1, 1, 1, 0, 0 }, { 4, 90, 130, TOP, 1 }, { 2, 700, 320, AX_Q_Q8 },
     { { 1, 2048, 640, AX_Q_Q8 }, { 1, 640, 2048, AX_Q_Q8 }, { 1, 32768, 640, AX_Q_F32 }, { 1, 65536, 640, AX_Q_BF16 }, { 1, 262144, 640, AX_Q_Q8 } },

@@ -17,8 +17,8 @@ void ax_bf16_panel_rows (size_t n, size_t k, const uint16_t *w, size_t ldw, uint
 void ax_bf16_panel_columns (size_t n, size_t k, const uint16_t *w, size_t ldw, uint32_t *panel);
 /* c[m,n] = (or += if add) a[m, 2 pairs] panel, n <= 64. */
 void ax_bf16_product (size_t m, size_t n, size_t pairs, const uint16_t *a, size_t lda, const uint32_t *panel, bool add, float *c, size_t ldc);
-/* Rows of int8 times one scale for 32 elements, rounded to bfloat16. */
-void ax_bf16_from_q8 (size_t blocks, const int8_t *q, const float *scale, uint16_t *y);
+/* Blocks of 32 int8, each block times its float16 scale, rounded to bfloat16. */
+void ax_bf16_from_q8 (size_t blocks, const int8_t *q, const uint16_t *scale, uint16_t *y);
 void ax_bf16_from_f32 (size_t n, const float *x, uint16_t *y);
 /* A tile of scores[n keys from `first`, 64 queries] becomes probabilities p = exp(scale score - lse) and gradients ds = scale p (dp - dot), where dp stands
  * in ds on entry; both zero outside the spans of the `rows` queries, and rounded to p16 and ds16. */

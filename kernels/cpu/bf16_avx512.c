@@ -169,10 +169,10 @@ ax_bf16_panel_columns (size_t n, size_t k, const uint16_t *w, size_t ldw, uint32
 }
 
 void
-ax_bf16_from_q8 (size_t blocks, const int8_t *q, const float *scale, uint16_t *y)
+ax_bf16_from_q8 (size_t blocks, const int8_t *q, const uint16_t *scale, uint16_t *y)
 {
   for (size_t b = 0; b < blocks; b++, q += 32, y += 32) {
-    const __m512 d = _mm512_set1_ps (scale[b]);
+    const __m512 d = _mm512_cvtph_ps (_mm256_set1_epi16 ((short) scale[b]));
     const __m512 lo = _mm512_cvtepi32_ps (_mm512_cvtepi8_epi32 (_mm_loadu_si128 ((const __m128i *) q)));
     const __m512 hi = _mm512_cvtepi32_ps (_mm512_cvtepi8_epi32 (_mm_loadu_si128 ((const __m128i *) (q + 16))));
     _mm512_storeu_si512 (y, (__m512i) _mm512_cvtne2ps_pbh (_mm512_mul_ps (hi, d), _mm512_mul_ps (lo, d)));

@@ -2,27 +2,39 @@
 
 #define Q_BLOCK 32
 
-/* If every value is a small multiple of largest / n for some n that block formats use, that step is exact; else 127 steps to the largest. */
+/* The smallest float16 that is not below x (x >= 0, far below float16's largest). */
+VI uint16_t
+half_above (float x)
+{
+  const uint16_t h = float_to_half (x);
+  return half_to_float (h) < x ? (uint16_t) (h + 1) : h;
+}
+
+/* If every value is a small multiple of largest / n for some n that block formats use, and that step is a float16, the block is exact; else 127 steps to the
+ * largest. */
 static void
-op_q8_pack (size_t blocks, const float *x, int8_t *q, float *scale)
+op_q8_pack (size_t blocks, const float *x, int8_t *q, uint16_t *scale)
 {
   static const int steps[] = { 127, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 };
   for (size_t b = 0; b < blocks; b++, x += Q_BLOCK, q += Q_BLOCK) {
-    float top = 0, d = 0, inverse = 0, t[Q_BLOCK];
+    float top = 0, inverse = 0, t[Q_BLOCK];
+    uint16_t d = 0;
     for (int i = 0; i < Q_BLOCK; i++)
       top = fabsf (x[i]) > top ? fabsf (x[i]) : top;
-    bool exact = !(top >= 1e-30f); /* smaller steps would be subnormal: such a block is zero */
+    bool exact = !(top > 0);
     for (size_t k = 0; k < sizeof steps / sizeof *steps && !exact; k++) {
-      const float step = top / (float) steps[k], per_step = 1 / step;
+      const uint16_t h = half_above (top / (float) steps[k]);
+      const float step = half_to_float (h), per_step = 1 / step;
       vf off = v_set (0);
+      if (k > 0 && step * (float) steps[k] != top)
+        continue;
       for (int i = 0; i < Q_BLOCK; i += VN) {
-        vf v = v_load (x + i), n = v_round (v_mul (v, v_set (per_step)));
-        vf e = v_sub (v_mul (n, v_set (step)), v);
+        vf v = v_load (x + i), e = v_sub (v_mul (v_round (v_mul (v, v_set (per_step))), v_set (step)), v);
         off = v_fma (e, e, off);
       }
       exact = v_sum (off) == 0;
       if (k == 0 || exact) {
-        d = step;
+        d = h;
         inverse = per_step;
       }
     }
@@ -46,25 +58,63 @@ v_load_i8 (const int8_t *p)
 #endif
 }
 
-static void
-op_q8_unpack (size_t blocks, const int8_t *q, const float *scale, float *y)
+/* The first n <= VN of p as floats; the others are zero. */
+VI vf
+v_load_f16_n (const uint16_t *p, size_t n)
 {
-  for (size_t b = 0; b < blocks; b++) {
-    vf d = v_set (scale[b]);
-    for (int i = 0; i < Q_BLOCK; i += VN)
-      v_store (y + b * Q_BLOCK + i, v_mul (v_load_i8 (q + b * Q_BLOCK + i), d));
+#if VEC_LEVEL == 0
+  return n ? half_to_float (*p) : 0;
+#elif VEC_LEVEL == 1
+  uint16_t t[8] = { 0 };
+  if (n >= 8)
+    return _mm256_cvtph_ps (_mm_loadu_si128 ((const __m128i *) p));
+  memcpy (t, p, n * sizeof *p);
+  return _mm256_cvtph_ps (_mm_loadu_si128 ((const __m128i *) t));
+#else
+  return _mm512_cvtph_ps (_mm256_maskz_loadu_epi16 (n >= 16 ? 0xffff : v_mask (n), p));
+#endif
+}
+
+/* Element i of a in all places. */
+VI vf
+v_lane (vf a, size_t i)
+{
+#if VEC_LEVEL == 0
+  return a;
+#elif VEC_LEVEL == 1
+  return _mm256_permutevar8x32_ps (a, _mm256_set1_epi32 ((int) i));
+#else
+  return _mm512_permutexvar_ps (_mm512_set1_epi32 ((int) i), a);
+#endif
+}
+
+static void
+op_q8_unpack (size_t blocks, const int8_t *q, const uint16_t *scale, float *y)
+{
+  for (size_t first = 0; first < blocks; first += VN) {
+    const size_t n = blocks - first < VN ? blocks - first : VN;
+    const vf scales = v_load_f16_n (scale + first, n);
+    for (size_t b = 0; b < n; b++, q += Q_BLOCK, y += Q_BLOCK) {
+      const vf d = v_lane (scales, b);
+      for (int i = 0; i < Q_BLOCK; i += VN)
+        v_store (y + i, v_mul (v_load_i8 (q + i), d));
+    }
   }
 }
 
 static float
-op_q8_dot (size_t blocks, const int8_t *q, const float *scale, const float *x)
+op_q8_dot (size_t blocks, const int8_t *q, const uint16_t *scale, const float *x)
 {
   vf sum = v_set (0);
-  for (size_t b = 0; b < blocks; b++, q += Q_BLOCK, x += Q_BLOCK) {
-    vf t = v_mul (v_load_i8 (q), v_load (x));
-    for (int i = VN; i < Q_BLOCK; i += VN)
-      t = v_fma (v_load_i8 (q + i), v_load (x + i), t);
-    sum = v_fma (t, v_set (scale[b]), sum);
+  for (size_t first = 0; first < blocks; first += VN) {
+    const size_t n = blocks - first < VN ? blocks - first : VN;
+    const vf scales = v_load_f16_n (scale + first, n);
+    for (size_t b = 0; b < n; b++, q += Q_BLOCK, x += Q_BLOCK) {
+      vf t = v_mul (v_load_i8 (q), v_load (x));
+      for (int i = VN; i < Q_BLOCK; i += VN)
+        t = v_fma (v_load_i8 (q + i), v_load (x + i), t);
+      sum = v_fma (t, v_lane (scales, b), sum);
+    }
   }
   return v_sum (sum);
 }
@@ -92,4 +142,106 @@ op_bf16_dot (size_t n, const uint16_t *w, const float *x)
   for (; i < n; i++)
     s += bits_float ((uint32_t) w[i] << 16) * x[i];
   return s;
+}
+
+/* ---- halves ---- */
+
+/* An int8 is 16 h + l - 128 with h and l in 0..15. Without l the middle is 16 h - 120.5; the spread is the largest length, over blocks, of what l adds to
+ * it. */
+static float
+op_q8_split (size_t pairs, const int8_t *q, uint8_t *upper, uint8_t *lower)
+{
+  float most = 0;
+  for (size_t p = 0; p < pairs; p++, q += 2 * Q_BLOCK, upper += Q_BLOCK, lower += Q_BLOCK)
+    for (int half = 0; half < 2; half++) {
+      float squares = 0; /* a multiple of 1/4 below 2^11: exact */
+      for (int i = 0; i < Q_BLOCK; i++) {
+        const unsigned u = (unsigned) (q[half * Q_BLOCK + i] + 128), h = u >> 4, l = u & 15;
+        upper[i] = (uint8_t) (half ? upper[i] | h << 4 : h);
+        lower[i] = (uint8_t) (half ? lower[i] | l << 4 : l);
+        squares += ((float) l - 7.5f) * ((float) l - 7.5f);
+      }
+      most = squares > most ? squares : most;
+    }
+  return sqrtf (most) * (1 + 0x1p-20f); /* not below the root */
+}
+
+static void
+op_q8_join (size_t pairs, const uint8_t *upper, const uint8_t *lower, int8_t *q)
+{
+  for (size_t p = 0; p < pairs; p++, q += 2 * Q_BLOCK, upper += Q_BLOCK, lower += Q_BLOCK) {
+#if VEC_LEVEL == 0
+    for (int i = 0; i < Q_BLOCK; i++) {
+      q[i] = (int8_t) (((upper[i] & 15) << 4 | (lower[i] & 15)) - 128);
+      q[Q_BLOCK + i] = (int8_t) (((upper[i] & 0xf0) | lower[i] >> 4) - 128);
+    }
+#else
+    const __m256i u = _mm256_loadu_si256 ((const __m256i *) upper), l = _mm256_loadu_si256 ((const __m256i *) lower);
+    const __m256i low = _mm256_set1_epi8 (15), high = _mm256_set1_epi8 ((char) 0xf0), sign = _mm256_set1_epi8 ((char) 0x80);
+    const __m256i first = _mm256_or_si256 (_mm256_and_si256 (_mm256_slli_epi16 (u, 4), high), _mm256_and_si256 (l, low));
+    const __m256i second = _mm256_or_si256 (_mm256_and_si256 (u, high), _mm256_and_si256 (_mm256_srli_epi16 (l, 4), low));
+    _mm256_storeu_si256 ((__m256i *) q, _mm256_xor_si256 (first, sign));
+    _mm256_storeu_si256 ((__m256i *) (q + Q_BLOCK), _mm256_xor_si256 (second, sign));
+#endif
+  }
+}
+
+/* The sum of product[b] scale[b] sum(h x) over the blocks of one row: integers inside a block, float32 between blocks. */
+VI float
+screen_row (size_t blocks, const uint8_t *upper, const uint16_t *scale, const AxScreen *s)
+{
+#if VEC_LEVEL == 0
+  float sum = 0;
+  for (size_t b = 0; b < blocks; b++) {
+    int dot = 0;
+    for (int i = 0; i < Q_BLOCK; i++)
+      dot += (int) (b & 1 ? upper[b / 2 * Q_BLOCK + i] >> 4 : upper[b / 2 * Q_BLOCK + i] & 15) * s->x[b * Q_BLOCK + i];
+    sum += (float) dot * (half_to_float (scale[b]) * s->product[b]);
+  }
+  return sum;
+#else
+  const __m256i low = _mm256_set1_epi8 (15);
+  vf sum = v_set (0);
+  for (size_t first = 0; first < blocks; first += VN) {
+    const size_t n = blocks - first < VN ? blocks - first : VN;
+    const vf factor = v_mul (v_load_f16_n (scale + first, n), v_load_n (s->product + first, n));
+    for (size_t b = 0; b < n; b += 2, upper += Q_BLOCK) {
+      const __m256i both = _mm256_loadu_si256 ((const __m256i *) upper);
+      const __m256i h0 = _mm256_and_si256 (both, low), h1 = _mm256_and_si256 (_mm256_srli_epi16 (both, 4), low);
+      const int8_t *x = s->x + (first + b) * Q_BLOCK;
+#if VEC_LEVEL == 1
+      const __m256i one = _mm256_set1_epi16 (1);
+      const __m256i d0 = _mm256_madd_epi16 (_mm256_maddubs_epi16 (h0, _mm256_loadu_si256 ((const __m256i *) x)), one);
+      const __m256i d1 = _mm256_madd_epi16 (_mm256_maddubs_epi16 (h1, _mm256_loadu_si256 ((const __m256i *) (x + Q_BLOCK))), one);
+      sum = v_fma (_mm256_cvtepi32_ps (d0), v_lane (factor, b), sum);
+      sum = v_fma (_mm256_cvtepi32_ps (d1), v_lane (factor, b + 1), sum);
+#else
+      const __m512i h = _mm512_inserti64x4 (_mm512_castsi256_si512 (h0), h1, 1);
+      const __m512i d = _mm512_madd_epi16 (_mm512_maddubs_epi16 (h, _mm512_loadu_si512 (x)), _mm512_set1_epi16 (1)); /* 8 sums of each block */
+      const __m512i lanes = _mm512_add_epi32 (_mm512_set1_epi32 ((int) b), _mm512_set_epi32 (1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0));
+      sum = v_fma (_mm512_cvtepi32_ps (d), _mm512_permutexvar_ps (lanes, factor), sum);
+#endif
+    }
+  }
+  return v_sum (sum);
+#endif
+}
+
+static float
+op_q8_screen (size_t n, size_t blocks, const uint8_t *upper, const uint16_t *scale, const float *spread, const AxScreen *s, float *y, float *top)
+{
+  float best = -INFINITY;
+  for (size_t o = 0; o < n; o++, upper += blocks / 2 * Q_BLOCK, scale += blocks) {
+    vf rest = v_set (0), error = v_set (0);
+    for (size_t b = 0; b < blocks; b += VN) {
+      const size_t left = blocks - b < VN ? blocks - b : VN;
+      const vf d = v_load_f16_n (scale + b, left);
+      rest = v_fma (d, v_load_n (s->offset + b, left), rest);
+      error = v_fma (d, v_fma (v_set (spread[o]), v_load_n (s->per_spread + b, left), v_load_n (s->error + b, left)), error);
+    }
+    y[o] = screen_row (blocks, upper, scale, s) + v_sum (rest);
+    top[o] = y[o] + v_sum (error);
+    best = y[o] > best ? y[o] : best;
+  }
+  return best;
 }

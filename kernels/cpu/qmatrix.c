@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Half bytes of an element in the first array. */
 static size_t
-element_size (AxQType type)
+half_bytes (AxQType type)
 {
-  return type == AX_Q_F32 ? 4 : type == AX_Q_BF16 ? 2 : 1;
+  return type == AX_Q_F32 ? 8 : type == AX_Q_BF16 ? 4 : type == AX_Q_Q8 ? 2 : 1;
 }
 
 static void *
@@ -32,9 +33,16 @@ ax_qmatrix_new (AxQType type, size_t out, size_t in)
   m->out = out;
   m->in = in;
   m->blocks = (in + AX_Q_BLOCK - 1) / AX_Q_BLOCK;
+  if (type == AX_Q_Q8_SPLIT)
+    m->blocks += m->blocks & 1;
   m->stride = type == AX_Q_F32 ? in : m->blocks * AX_Q_BLOCK;
-  m->data = allocate (out * m->stride * element_size (type));
-  m->scale = type == AX_Q_Q8 ? allocate (out * m->blocks * sizeof (float)) : NULL;
+  m->data = allocate (out * m->stride * half_bytes (type) / 2);
+  if (type == AX_Q_Q8 || type == AX_Q_Q8_SPLIT)
+    m->scale = allocate (out * m->blocks * sizeof *m->scale);
+  if (type == AX_Q_Q8_SPLIT) {
+    m->lower = allocate (out * m->stride / 2);
+    m->spread = allocate (out * sizeof *m->spread);
+  }
   return m;
 }
 
@@ -44,7 +52,9 @@ ax_qmatrix_free (AxQMatrix *m)
   if (!m)
     return;
   free (m->data);
+  free (m->lower);
   free (m->scale);
+  free (m->spread);
   free (m);
 }
 
@@ -75,7 +85,8 @@ ax_qmatrix_type (const AxQMatrix *m)
 size_t
 ax_qmatrix_bytes (const AxQMatrix *m)
 {
-  return sizeof *m + m->out * (m->stride * element_size (m->type) + (m->scale ? m->blocks * sizeof (float) : 0));
+  const size_t row = m->stride * half_bytes (m->type) / 2 + (m->lower ? m->stride / 2 + sizeof *m->spread : 0);
+  return sizeof *m + m->out * (row + (m->scale ? m->blocks * sizeof *m->scale : 0));
 }
 
 /* ---- filling ---- */
@@ -92,7 +103,8 @@ fill_piece (void *ctx, size_t begin, size_t end)
 {
   Fill *g = ctx;
   AxQMatrix *m = g->m;
-  float *padded = ax_scratch (AX_SCRATCH_PIECE, m->blocks * AX_Q_BLOCK * sizeof *padded);
+  float *padded = ax_scratch (AX_SCRATCH_PIECE, m->blocks * AX_Q_BLOCK * (sizeof *padded + 1));
+  int8_t *whole = (int8_t *) (padded + m->blocks * AX_Q_BLOCK);
   for (size_t i = begin; i < end; i++) {
     const float *x = g->rows + i * m->in;
     const size_t at = (g->first + i) * m->stride;
@@ -104,12 +116,18 @@ fill_piece (void *ctx, size_t begin, size_t end)
       g->t->f32_to_bf16 (m->in, x, (uint16_t *) m->data + at);
       break;
     case AX_Q_Q8:
+    case AX_Q_Q8_SPLIT:
       if (m->stride != m->in) {
         memset (padded + m->in, 0, (m->stride - m->in) * sizeof *padded);
         memcpy (padded, x, m->in * sizeof *padded);
         x = padded;
       }
-      g->t->q8_pack (m->blocks, x, (int8_t *) m->data + at, m->scale + (g->first + i) * m->blocks);
+      if (m->type == AX_Q_Q8) {
+        g->t->q8_pack (m->blocks, x, (int8_t *) m->data + at, m->scale + (g->first + i) * m->blocks);
+        break;
+      }
+      g->t->q8_pack (m->blocks, x, whole, m->scale + (g->first + i) * m->blocks);
+      m->spread[g->first + i] = g->t->q8_split (m->blocks / 2, whole, (uint8_t *) m->data + at / 2, m->lower + at / 2);
       break;
     }
   }
@@ -124,7 +142,7 @@ ax_qmatrix_set_rows (AxQMatrix *m, size_t first, size_t n, const float *rows)
 /* ---- reading back ---- */
 
 void
-ax_qmatrix_unpack (const AxQMatrix *m, const AxKernelTable *t, size_t first, size_t n, float *y, size_t ldy)
+ax_qmatrix_unpack (const AxQMatrix *m, const AxKernelTable *t, size_t first, size_t n, int8_t *room, float *y, size_t ldy)
 {
   for (size_t r = first; r < first + n; r++, y += ldy)
     switch (m->type) {
@@ -135,7 +153,8 @@ ax_qmatrix_unpack (const AxQMatrix *m, const AxKernelTable *t, size_t first, siz
       t->bf16_to_f32 (m->stride, (const uint16_t *) m->data + r * m->stride, y);
       break;
     case AX_Q_Q8:
-      t->q8_unpack (m->blocks, (const int8_t *) m->data + r * m->stride, m->scale + r * m->blocks, y);
+    case AX_Q_Q8_SPLIT:
+      t->q8_unpack (m->blocks, ax_qmatrix_q8_row (m, t, r, room), m->scale + r * m->blocks, y);
       break;
     }
 }
@@ -144,9 +163,10 @@ void
 ax_qmatrix_get_rows (const AxQMatrix *m, size_t n, const int32_t *id, float *y)
 {
   const AxKernelTable *t = ax_table ();
-  float *padded = ax_scratch (AX_SCRATCH_CALLER, m->blocks * AX_Q_BLOCK * sizeof *padded);
+  float *padded = ax_scratch (AX_SCRATCH_CALLER, m->blocks * AX_Q_BLOCK * (sizeof *padded + 1));
+  int8_t *room = (int8_t *) (padded + m->blocks * AX_Q_BLOCK);
   for (size_t i = 0; i < n; i++) {
-    ax_qmatrix_unpack (m, t, (size_t) id[i], 1, padded, m->stride);
+    ax_qmatrix_unpack (m, t, (size_t) id[i], 1, room, padded, m->stride);
     memcpy (y + i * m->in, padded, m->in * sizeof *y);
   }
 }

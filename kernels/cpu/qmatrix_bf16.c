@@ -13,6 +13,7 @@
 #define RUN 192      /* rows of a piece at least */
 
 typedef struct {
+  const AxKernelTable *t;
   const AxQMatrix *m;
   size_t rows, run, n, k, ldx, begin; /* the product is [rows, n] over k terms, of which [begin, begin + ldx) are in x */
   size_t terms;
@@ -25,7 +26,7 @@ typedef struct {
 
 /* Rows [first, first + n) and elements [begin, begin + k) of the weights in bfloat16; k is whole blocks, or ends the row. Returns where they are. */
 static const uint16_t *
-weights (const AxQMatrix *m, size_t first, size_t n, size_t begin, size_t k, uint16_t *room, size_t *ld)
+weights (const AxQMatrix *m, const AxKernelTable *t, size_t first, size_t n, size_t begin, size_t k, uint16_t *room, size_t *ld)
 {
   if (m->type == AX_Q_BF16) {
     *ld = m->stride;
@@ -33,9 +34,17 @@ weights (const AxQMatrix *m, size_t first, size_t n, size_t begin, size_t k, uin
   }
   const size_t blocks = (k + AX_Q_BLOCK - 1) / AX_Q_BLOCK;
   *ld = blocks * AX_Q_BLOCK;
-  for (size_t i = 0; i < n; i++)
-    ax_bf16_from_q8 (blocks, (const int8_t *) m->data + (first + i) * m->stride + begin, m->scale + (first + i) * m->blocks + begin / AX_Q_BLOCK,
-                     room + i * *ld);
+  /* DEPTH and AX_BF16_COLUMNS are whole pairs of blocks, so that `begin` starts one */
+  int8_t joined[DEPTH];
+  for (size_t i = 0; i < n; i++) {
+    const size_t at = (first + i) * m->stride + begin;
+    const int8_t *q = (const int8_t *) m->data + at;
+    if (m->type == AX_Q_Q8_SPLIT) {
+      t->q8_join ((blocks + 1) / 2, (const uint8_t *) m->data + at / 2, m->lower + at / 2, joined);
+      q = joined;
+    }
+    ax_bf16_from_q8 (blocks, q, m->scale + (first + i) * m->blocks + begin / AX_Q_BLOCK, room + i * *ld);
+  }
   return room;
 }
 
@@ -63,10 +72,10 @@ product_piece (void *ctx, size_t begin, size_t end)
       const size_t depth = g->terms - at < DEPTH ? g->terms - at : DEPTH;
       size_t ld;
       if (g->transposed) {
-        const uint16_t *w = weights (g->m, g->begin + at, depth, column, n, room, &ld);
+        const uint16_t *w = weights (g->m, g->t, g->begin + at, depth, column, n, room, &ld);
         ax_bf16_panel_columns (n, depth, w, ld, panel);
       } else {
-        const uint16_t *w = weights (g->m, column, n, g->begin + at, depth, room, &ld);
+        const uint16_t *w = weights (g->m, g->t, column, n, g->begin + at, depth, room, &ld);
         ax_bf16_panel_rows (n, depth + (depth & 1), w, ld, panel); /* rows are padded with zeros to whole blocks */
       }
       ax_bf16_product (rows, n, (depth + 1) / 2, g->x + row * g->ldx + at, g->ldx, panel, g->add || at > 0, g->y + row * g->n + column, g->n);
@@ -77,7 +86,7 @@ product_piece (void *ctx, size_t begin, size_t end)
 void
 ax_qmatrix_bf16 (const AxQMatrix *m, bool transposed, size_t rows, const float *x, bool add, float *y)
 {
-  Args g = { .m = m, .rows = rows, .n = transposed ? m->in : m->out, .k = transposed ? m->out : m->in, .source = x, .y = y, .transposed = transposed };
+  Args g = { .t = ax_table (), .m = m, .rows = rows, .n = transposed ? m->in : m->out, .k = transposed ? m->out : m->in, .source = x, .y = y, .transposed = transposed };
   const size_t panels = (g.n + AX_BF16_COLUMNS - 1) / AX_BF16_COLUMNS, runs = (PIECES + panels - 1) / panels;
   g.source_stride = g.k;
   g.ldx = ((g.k < WIDE ? g.k : WIDE) + 31) / 32 * 32;

@@ -24,7 +24,9 @@ vector_piece (void *ctx, size_t begin, size_t end)
 {
   const Args *g = ctx;
   const AxQMatrix *m = g->m;
-  for (size_t o = begin; o < end; o++)
+  int8_t *room = m->type == AX_Q_Q8_SPLIT ? ax_scratch (AX_SCRATCH_PIECE, m->stride) : NULL;
+  for (size_t o = begin; o < end; o++) {
+    const int8_t *q = m->scale ? ax_qmatrix_q8_row (m, g->t, o, room) : NULL;
     for (size_t r = 0; r < g->rows; r++) {
       const float *x = g->x + r * g->ldx;
       float *y = g->y + r * m->out + o;
@@ -36,10 +38,12 @@ vector_piece (void *ctx, size_t begin, size_t end)
         *y = g->t->bf16_dot (m->in, (const uint16_t *) m->data + o * m->stride, x);
         break;
       case AX_Q_Q8:
-        *y = g->t->q8_dot (m->blocks, (const int8_t *) m->data + o * m->stride, m->scale + o * m->blocks, x);
+      case AX_Q_Q8_SPLIT:
+        *y = g->t->q8_dot (m->blocks, q, m->scale + o * m->blocks, x);
         break;
       }
     }
+  }
 }
 
 static void
@@ -47,8 +51,9 @@ forward_piece (void *ctx, size_t begin, size_t end)
 {
   const Args *g = ctx;
   const AxQMatrix *m = g->m;
-  float *w = ax_scratch (AX_SCRATCH_PIECE, TILE * m->stride * sizeof *w);
-  ax_qmatrix_unpack (m, g->t, begin, end - begin, w, m->stride);
+  float *w = ax_scratch (AX_SCRATCH_PIECE, (TILE + 1) * m->stride * sizeof *w);
+  int8_t *room = (int8_t *) (w + TILE * m->stride);
+  ax_qmatrix_unpack (m, g->t, begin, end - begin, room, w, m->stride);
   ax_gemm_serial (false, true, g->rows, end - begin, m->in, 1, g->x, m->in, w, m->stride, 0, g->y + begin, m->out);
 }
 
@@ -74,7 +79,7 @@ ax_qmatrix_forward (const AxQMatrix *m, size_t rows, const float *x, float *y)
     ax_parallel_for (m->out, TILE, forward_piece, &g);
     return;
   }
-  if (m->type == AX_Q_Q8 && m->stride != m->in) { /* whole blocks of x */
+  if (m->scale && m->stride != m->in) { /* whole blocks of x */
     float *padded = ax_scratch (AX_SCRATCH_CALLER, rows * m->stride * sizeof *padded);
     for (size_t r = 0; r < rows; r++) {
       memcpy (padded + r * m->stride, x + r * m->in, m->in * sizeof *x);
@@ -92,10 +97,11 @@ backward_piece (void *ctx, size_t begin, size_t end)
 {
   const Args *g = ctx;
   const AxQMatrix *m = g->m;
-  float *w = ax_scratch (AX_SCRATCH_PIECE, TILE * m->stride * sizeof *w);
+  float *w = ax_scratch (AX_SCRATCH_PIECE, (TILE + 1) * m->stride * sizeof *w);
+  int8_t *room = (int8_t *) (w + TILE * m->stride);
   for (size_t o = 0; o < m->out; o += TILE) {
     const size_t n = m->out - o < TILE ? m->out - o : TILE;
-    ax_qmatrix_unpack (m, g->t, o, n, w, m->stride);
+    ax_qmatrix_unpack (m, g->t, o, n, room, w, m->stride);
     ax_gemm_serial (false, false, end - begin, m->in, n, 1, g->x + begin * m->out + o, m->out, w, m->stride, 1, g->y + begin * m->in, m->in);
   }
 }

@@ -6,6 +6,13 @@
 #pragma once
 #include "kernels/kernels.h"
 
+/* What screening needs of x, for each block: its rounding to int8, and the factors by which the scale of a row's block counts: of the product of upper
+ * halves, of the rest of the approximation, of the error for each unit of the row's spread, and of the rest of the error. */
+typedef struct {
+  const int8_t *x;
+  const float *product, *offset, *per_spread, *error;
+} AxScreen;
+
 typedef struct {
   AxIsa isa;
   /* elements */
@@ -62,11 +69,17 @@ typedef struct {
   /* scores become p = exp(scale score - lse), ds (dp on entry) becomes scale p (dp - dot), both zero outside the spans */
   void (*span_gradient) (size_t rows, size_t n, size_t first, float scale, const AxSpan *spans, const float *lse, const float *dot, float *scores,
                          float *ds);
-  /* weight matrices: a row of `blocks` blocks of 32 (x holds whole blocks) */
-  void (*q8_pack) (size_t blocks, const float *x, int8_t *q, float *scale);
-  void (*q8_unpack) (size_t blocks, const int8_t *q, const float *scale, float *y);
-  float (*q8_dot) (size_t blocks, const int8_t *q, const float *scale, const float *x);
+  /* weight matrices: rows of `blocks` blocks of 32 with a float16 scale each; x and y hold whole blocks */
+  void (*q8_pack) (size_t blocks, const float *x, int8_t *q, uint16_t *scale);
+  void (*q8_unpack) (size_t blocks, const int8_t *q, const uint16_t *scale, float *y);
+  float (*q8_dot) (size_t blocks, const int8_t *q, const uint16_t *scale, const float *x);
   float (*bf16_dot) (size_t n, const uint16_t *w, const float *x);
+  /* pairs of blocks: byte i of a plane's 32 holds the half of element i of the first block and, above it, that of the second; split returns the spread
+   * of the lower halves (see screen) */
+  float (*q8_split) (size_t pairs, const int8_t *q, uint8_t *upper, uint8_t *lower);
+  void (*q8_join) (size_t pairs, const uint8_t *upper, const uint8_t *lower, int8_t *q);
+  /* y[o] from the upper halves of n rows and top[o] that the exact value does not exceed; returns the largest y */
+  float (*q8_screen) (size_t n, size_t blocks, const uint8_t *upper, const uint16_t *scale, const float *spread, const AxScreen *s, float *y, float *top);
   /* storage types */
   void (*f16_to_f32) (size_t n, const uint16_t *x, float *y);
   void (*f32_to_f16) (size_t n, const float *x, uint16_t *y);
