@@ -7,12 +7,14 @@
 
 static char *option_db, *option_lm, *option_base, *option_name;
 static int option_size;
+static double option_alpha;
 static gboolean option_overwrite;
 
 static const GOptionEntry import_options[] = {
   { "db", 0, 0, G_OPTION_ARG_FILENAME, &option_db, "Sentence database: emb_db.pt, or one of ours (required)", "FILE" },
-  { "lm", 0, 0, G_OPTION_ARG_FILENAME, &option_lm, "Language checkpoint: lm.pt", "FILE" },
-  { "lm-base", 0, 0, G_OPTION_ARG_FILENAME, &option_base, "Folder of the base language model (config.json, *.safetensors, tokenizer.json)", "DIR" },
+  { "lm", 0, 0, G_OPTION_ARG_FILENAME, &option_lm, "Language adapter: lm.pt, a PEFT folder or an adapter of ours (needs --lm-base)", "FILE" },
+  { "lm-base", 0, 0, G_OPTION_ARG_FILENAME, &option_base, "Its base: a Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a GGUF file", "PATH" },
+  { "lm-alpha", 0, 0, G_OPTION_ARG_DOUBLE, &option_alpha, "LoRA's alpha, which lm.pt does not hold (default: 16)", "NUMBER" },
   { "name", 0, 0, G_OPTION_ARG_STRING, &option_name, "Name of the model (default: the folder's)", "NAME" },
   { "input-size", 0, 0, G_OPTION_ARG_INT, &option_size, "Side of the model's input in pixels, a multiple of 32 (default: 1024)", "PIXELS" },
   { "overwrite", 0, 0, G_OPTION_ARG_NONE, &option_overwrite, "Replace a model that is there", NULL },
@@ -69,6 +71,10 @@ run_import (const CliCommand *command, int n_args, char **args)
 {
   if (option_db == NULL)
     return cli_usage (command, "--db is missing: the sentence database that belongs to the checkpoint");
+  if ((option_lm == NULL) != (option_base == NULL))
+    return cli_usage (command, "--lm and --lm-base belong together: an adapter needs its base");
+  if (!(option_alpha >= 0 && option_alpha <= 1e6))
+    return cli_usage (command, "--lm-alpha is a positive number");
   if (option_size < 0 || option_size % 32 != 0 || option_size > 4096)
     return cli_usage (command, "--input-size is a multiple of 32 up to 4096");
   g_autoptr (GError) error = NULL;
@@ -81,6 +87,7 @@ run_import (const CliCommand *command, int n_args, char **args)
     .sentence_db = option_db,
     .lm_checkpoint = option_lm,
     .lm_base = option_base,
+    .lm_alpha = option_alpha,
     .output = args[1],
     .name = option_name,
     .input_size = option_size,

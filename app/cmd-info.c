@@ -75,8 +75,8 @@ const CliCommand cli_command_info = {
   .name = "info",
   .arguments = "[FOLDER|FILE]",
   .summary = "What a model folder or a weight file holds, or what is wrong",
-  .details = "Without an argument: the model that the other commands use. Every checksum is verified. A weight file (safetensors, PyTorch .pt or .pth) or\n"
-             "sentence database lists its tensors with type and shape. No code of a file is ever run.",
+  .details = "Without an argument: the model that the other commands use. Every checksum is verified. A weight file (safetensors, PyTorch .pt or .pth,\n"
+             "GGUF), sentence database, or folder of a language model or adapter (Hugging Face, PEFT) lists its tensors with type and shape. No code of a file is ever run.",
   .min_args = 0, .max_args = 1,
   .run = run_info,
 };

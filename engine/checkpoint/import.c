@@ -1,10 +1,12 @@
 #include "engine/checkpoint/import.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "engine/checkpoint/apm_checkpoint.h"
 #include "engine/checkpoint/atomic_file.h"
+#include "engine/checkpoint/language_part.h"
 #include "engine/checkpoint/lm_adapter.h"
 #include "engine/checkpoint/safetensors_writer.h"
 #include "engine/checkpoint/sentence_file.h"
@@ -16,7 +18,8 @@ typedef struct {
   void *user;
   GCancellable *cancellable;
   JsonObject *config;
-  GPtrArray *files; /* role, name, ..., both owned */
+  GPtrArray *files;      /* role, name, ..., both owned */
+  GPtrArray *base_files; /* the same of the base language model */
 } Import;
 
 static gboolean
@@ -119,7 +122,7 @@ import_sentences(Import *self, int proj_dim, int n_objects, GError **error)
 }
 
 static gboolean
-copy_file(Import *self, const char *from, const char *role, const char *name, GError **error)
+copy_file(Import *self, const char *from, const char *name, GError **error)
 {
   g_autofree char *to = g_build_filename(self->options->output, name, NULL);
   g_autoptr(GBytes) bytes = ax_map_file(from, error);
@@ -127,23 +130,22 @@ copy_file(Import *self, const char *from, const char *role, const char *name, GE
     return FALSE;
   gsize size;
   const void *data = g_bytes_get_data(bytes, &size);
-  record(self, role, name);
   return ax_atomic_file_save(to, data, size, error);
 }
 
+/* The adapter, after it was seen to belong to the base. */
 static gboolean
-import_lm(Import *self, GError **error)
+import_adapter(Import *self, GError **error)
 {
-  AxLmCheckpointCounts counts;
-  g_autoptr(AxWeights) weights = ax_lm_checkpoint_open(self->options->lm_checkpoint, &counts, error);
-  if (weights == NULL || !ax_weights_verify(weights, error))
+  const AxImportOptions *o = self->options;
+  g_autoptr(AxLmWeights) adapter = ax_lm_adapter_open(o->lm_checkpoint, o->lm_alpha, error);
+  g_autoptr(AxLmWeights) base = adapter != NULL ? ax_lm_base_open(o->lm_base, error) : NULL;
+  g_autoptr(AxLmWeights) both = base != NULL ? ax_lm_weights_stack(base, adapter, error) : NULL;
+  if (both == NULL || !ax_lm_weights_verify(adapter, error))
     return FALSE;
-  JsonObject *lm = json_object_new();
-  json_object_set_int_member(lm, "lora_tensors", counts.lora);
-  json_object_set_int_member(lm, "head_tensors", counts.heads);
-  json_object_set_int_member(lm, "vocabulary_tensors", counts.vocabulary);
-  json_object_set_object_member(self->config, "lm", lm);
-  return copy_file(self, self->options->lm_checkpoint, "lm", "lm.pt", error);
+  g_autofree char *path = g_build_filename(o->output, AX_LANGUAGE_ADAPTER_FILE, NULL);
+  return ax_lm_weights_get_source(adapter) == AX_LM_SOURCE_ADAPTER ? copy_file(self, o->lm_checkpoint, AX_LANGUAGE_ADAPTER_FILE, error)
+                                                                   : ax_lm_adapter_convert(adapter, path, error);
 }
 
 static int
@@ -152,9 +154,9 @@ compare_names(const void *a, const void *b)
   return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
-/* The base model's files, by name, so that the folder does not depend on the order of the directory. */
+/* The files of a Hugging Face base, by name, so that the folder does not depend on the order of the directory. They were opened before. */
 static gboolean
-import_base(Import *self, GError **error)
+import_hf_base(Import *self, GError **error)
 {
   const char *base = self->options->lm_base;
   g_autoptr(GError) reason = NULL;
@@ -169,31 +171,38 @@ import_base(Import *self, GError **error)
         || strcmp(name, "model.safetensors.index.json") == 0)
       g_ptr_array_add(names, g_strdup(name));
   g_ptr_array_sort(names, compare_names);
-  guint n_weights = 0, n_config = 0;
   for (guint i = 0; i < names->len; i++) {
     const char *name = names->pdata[i];
-    g_autofree char *path = g_build_filename(base, name, NULL);
-    if (g_str_has_suffix(name, ".safetensors")) {
-      g_autoptr(AxWeights) weights = ax_weights_open(path, error);
-      if (weights == NULL)
-        return FALSE;
-      n_weights++;
-    } else if (strcmp(name, "config.json") == 0) {
-      g_autoptr(JsonObject) config = ax_json_load_object(path, error);
-      if (config == NULL)
-        return FALSE;
-      n_config++;
-    }
-    g_autofree char *role = g_strconcat("lm_base/", name, NULL);
-    g_autofree char *target = g_strconcat("base-", name, NULL);
-    if (!copy_file(self, path, role, target, error))
+    g_autofree char *path = g_build_filename(base, name, NULL), *target = g_strconcat("base-", name, NULL);
+    g_ptr_array_add(self->base_files, g_strconcat("lm_base/", name, NULL));
+    g_ptr_array_add(self->base_files, g_strdup(target));
+    if (!copy_file(self, path, target, error))
       return FALSE;
   }
-  if (n_weights == 0 || n_config == 0) {
-    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISSING, "%s holds no config.json or no .safetensors file", base);
-    return FALSE;
-  }
   return TRUE;
+}
+
+/* Adapter, base, and the part of model.json that names them. model.json is there already; without its language part it must not stay. */
+static gboolean
+import_language(Import *self, GError **error)
+{
+  const AxImportOptions *o = self->options;
+  g_autoptr(AxLmWeights) base = ax_lm_base_open(o->lm_base, error);
+  if (base == NULL)
+    return FALSE;
+  const gboolean hf = ax_lm_weights_get_source(base) == AX_LM_SOURCE_HF;
+  const char *gguf = hf ? NULL : ax_lm_weights_get_path(base);
+  g_autofree char *name = hf ? g_path_get_basename(o->lm_base) : g_path_get_basename(gguf);
+  if (hf ? !import_hf_base(self, error) : !ax_language_base_is_installed(gguf) && !copy_file(self, gguf, name, error))
+    return FALSE;
+  g_ptr_array_add(self->base_files, NULL);
+  const AxLanguageDescription description = {
+    .adapter = AX_LANGUAGE_ADAPTER_FILE,
+    .base = gguf,
+    .base_files = hf ? (const char *const *) self->base_files->pdata : NULL,
+    .title = name,
+  };
+  return ax_language_part_write(o->output, &description, error);
 }
 
 static gboolean
@@ -211,34 +220,44 @@ prepare_output(const AxImportOptions *options, GError **error)
   return TRUE;
 }
 
+static gboolean
+write_model(Import *self, GError **error)
+{
+  const AxImportOptions *o = self->options;
+  g_autofree char *canonical = g_canonicalize_filename(o->output, NULL);
+  g_autofree char *basename = g_path_get_basename(canonical), *json = g_build_filename(o->output, AX_MODEL_JSON, NULL);
+  g_ptr_array_add(self->files, NULL);
+  const AxModelDescription description = {
+    .name = o->name != NULL ? o->name : basename,
+    .config = self->config,
+    .files = (const char *const *) self->files->pdata,
+  };
+  if (!ax_model_folder_write(o->output, &description, error))
+    return FALSE;
+  if (o->lm_base == NULL || (step(self, "Base language model", 0.7, error) && import_language(self, error)))
+    return TRUE;
+  g_unlink(json);
+  return FALSE;
+}
+
 gboolean
 ax_import(const AxImportOptions *options, AxImportProgress progress, void *user, GCancellable *cancellable, GError **error)
 {
   g_autoptr(JsonObject) config = json_object_new();
-  g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
-  Import self = { options, progress, user, cancellable, config, files };
+  g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free), base_files = g_ptr_array_new_with_free_func(g_free);
+  Import self = { options, progress, user, cancellable, config, files, base_files };
   int proj_dim = 0, n_objects = 0;
   if (options->apm_checkpoint == NULL || options->sentence_db == NULL || options->output == NULL) {
     g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, "A checkpoint, a sentence database and an output folder are needed");
     return FALSE;
   }
-  if (!prepare_output(options, error) || !step(&self, "Anatomy Perception Module", 0, error)
-      || !import_apm(&self, &proj_dim, &n_objects, error) || !step(&self, "Sentence database", 0.3, error)
-      || !import_sentences(&self, proj_dim, n_objects, error))
+  if ((options->lm_checkpoint == NULL) != (options->lm_base == NULL)) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, "A language adapter needs its base language model, and the base an adapter");
     return FALSE;
-  if (options->lm_checkpoint != NULL && (!step(&self, "Language model adapter", 0.5, error) || !import_lm(&self, error)))
-    return FALSE;
-  if (options->lm_base != NULL && (!step(&self, "Base language model", 0.7, error) || !import_base(&self, error)))
-    return FALSE;
-  if (!step(&self, "Checksums", 0.9, error))
-    return FALSE;
-  g_ptr_array_add(files, NULL);
-  g_autofree char *canonical = g_canonicalize_filename(options->output, NULL);
-  g_autofree char *basename = g_path_get_basename(canonical);
-  const AxModelDescription description = {
-    .name = options->name != NULL ? options->name : basename,
-    .config = config,
-    .files = (const char *const *) files->pdata,
-  };
-  return ax_model_folder_write(options->output, &description, error) && step(&self, "Done", 1, error);
+  }
+  return prepare_output(options, error) && step(&self, "Anatomy Perception Module", 0, error)
+         && import_apm(&self, &proj_dim, &n_objects, error) && step(&self, "Sentence database", 0.3, error)
+         && import_sentences(&self, proj_dim, n_objects, error)
+         && (options->lm_checkpoint == NULL || (step(&self, "Language model adapter", 0.5, error) && import_adapter(&self, error)))
+         && step(&self, "Checksums", 0.6, error) && write_model(&self, error) && step(&self, "Done", 1, error);
 }

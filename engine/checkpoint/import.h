@@ -9,8 +9,9 @@ G_BEGIN_DECLS
 typedef struct {
   const char *apm_checkpoint; /* last_checkpoint.pth, a bare state dictionary or safetensors; required */
   const char *sentence_db;    /* emb_db.pt or our own form; required */
-  const char *lm_checkpoint;  /* lm.pt, or NULL */
-  const char *lm_base;        /* Hugging Face folder of the base language model, or NULL */
+  const char *lm_checkpoint;  /* adapter: lm.pt, a PEFT folder or our own file; or NULL */
+  const char *lm_base;        /* its base language model: a Hugging Face folder or a GGUF file; both or neither */
+  double lm_alpha;            /* of the LoRA in lm.pt, which does not hold it; 0: 16, the published one */
   const char *output;         /* folder; made if it is not there; must hold no model.json yet unless overwrite */
   const char *name;           /* NULL: the output folder's name */
   int input_size;             /* pixels; 0: 1024, the published model's */
@@ -25,9 +26,9 @@ typedef void (*AxImportProgress)(const char *what, double share, void *user);
 /* Writes DIR/apm.safetensors (F32, every vis_model and text_model tensor), DIR/sentences.safetensors, the language model's files and
  * DIR/model.json, this last: an import that fails or is cancelled leaves no model. A licence file beside the checkpoint is not
  * looked for: the published weights' terms are the caller's to add.
- * lm.pt is recorded when it has what spec 6.5 says: 12 projection tensors and 0, or an even number of LoRA tensors in complete layers
- * of 14, and 0, 2 or 4 vocabulary tensors. Its files are copied, not converted. The base folder's *.safetensors, config.json and
- * tokenizer.json are opened, checked and copied.
+ * The language part: adapter and base are opened together, every name, count (spec 6.5) and shape checked. The adapter becomes
+ * DIR/lm_adapter.safetensors, its numbers unchanged; the base's *.safetensors, config.json and tokenizer.json are copied as "base-...",
+ * a GGUF under its own name unless it lies where it is found anyway (ax_language_base_is_installed()).
  * FALSE with AX_CHECKPOINT_ERROR, or G_IO_ERROR_CANCELLED. */
 gboolean ax_import(const AxImportOptions *options, AxImportProgress progress, void *user, GCancellable *cancellable, GError **error);
 

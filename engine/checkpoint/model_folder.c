@@ -12,7 +12,7 @@
 struct _AxModelFolder {
   gatomicrefcount refs;
   char *path;
-  JsonObject *root, *config, *quality;
+  JsonObject *root, *config, *quality, *language;
   const char *name;
   char sha256[AX_SHA256_HEX_SIZE];
   GHashTable *files; /* role -> full path */
@@ -50,6 +50,8 @@ verify_file(AxModelFolder *self, const char *role, JsonObject *entry, GError **e
                 "%s has %" G_GSIZE_FORMAT " bytes, expected %" G_GINT64_FORMAT "; copy the model again", name, has, size);
     return FALSE;
   }
+  if (g_str_has_prefix(role, "lm_base/"))
+    return TRUE;
   char hex[AX_SHA256_HEX_SIZE];
   ax_sha256_hex(data, has, hex);
   if (strcmp(hex, sha256) != 0) {
@@ -84,6 +86,11 @@ read_json(AxModelFolder *self, GError **error)
   JsonObject *files = self->quality != NULL ? ax_json_get_object(self->root, "files", error) : NULL;
   if (files == NULL)
     return FALSE;
+  if (json_object_has_member(self->root, "language")) {
+    self->language = ax_json_get_object(self->root, "language", error);
+    if (self->language == NULL)
+      return FALSE;
+  }
 
   g_autoptr(GList) roles = json_object_get_members(files);
   for (GList *role = roles; role != NULL; role = role->next) {
@@ -172,14 +179,20 @@ ax_model_folder_get_root(const AxModelFolder *self)
   return self->root;
 }
 
+JsonObject *
+ax_model_folder_get_language(const AxModelFolder *self)
+{
+  return self->language;
+}
+
 const char *
 ax_model_folder_get_file(const AxModelFolder *self, const char *role)
 {
   return g_hash_table_lookup(self->files, role);
 }
 
-static JsonObject *
-describe_file(const char *dir, const char *name, GError **error)
+JsonObject *
+ax_model_folder_describe_file(const char *dir, const char *name, GError **error)
 {
   if (!is_plain_name(name)) {
     g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, "%s cannot be the name of a model's file", name);
@@ -210,7 +223,7 @@ ax_model_folder_write(const char *dir, const AxModelDescription *description, GE
   json_object_set_string_member(root, "name", description->name);
   json_object_set_object_member(root, "config", json_object_ref(description->config));
   for (const char *const *pair = description->files; pair != NULL && pair[0] != NULL; pair += 2) {
-    JsonObject *entry = describe_file(dir, pair[1], error);
+    JsonObject *entry = ax_model_folder_describe_file(dir, pair[1], error);
     if (entry == NULL)
       return FALSE;
     json_object_set_object_member(files, pair[0], entry);

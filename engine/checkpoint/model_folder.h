@@ -4,7 +4,8 @@
  *   "format": "anatomix-model", "version": 1, "name": string,
  *   "config": object that the model code reads ("apm": {"depth", "input_size", "hidden", ...}),
  *   "files": {role: {"path": name in the folder, "bytes": n, "sha256": hex}}; roles in use: "apm" (weights, safetensors),
- *            "sentences" (engine/checkpoint/sentence_file.h), "lm" and "lm_base" (language model), others are free,
+ *            "sentences" (engine/checkpoint/sentence_file.h), "lm_adapter" and "lm_base/..." (language model), others are free,
+ *   "language": optional, see engine/checkpoint/language_part.h,
  *   "licences": [{"name", "text"}], "trained_on": [string], "quality": object (measured figures; empty when not measured).
  * Immutable and reference-counted. May use GLib, json-glib and this folder's readers. */
 #pragma once
@@ -17,7 +18,8 @@ G_BEGIN_DECLS
 
 typedef struct _AxModelFolder AxModelFolder;
 
-/* Reads DIR/model.json and verifies size and SHA-256 of every file that it names. NULL with AX_CHECKPOINT_ERROR: READ, DAMAGED
+/* Reads DIR/model.json and verifies size and SHA-256 of every file that it names; of a base language model ("lm_base/...", gigabytes) the
+ * size only, ax_language_part_open() verifies the rest. NULL with AX_CHECKPOINT_ERROR: READ, DAMAGED
  * (JSON), UNSUPPORTED (version), MISSING or MISMATCH (a file that is not what model.json says). */
 AxModelFolder *ax_model_folder_open(const char *dir, GError **error);
 AxModelFolder *ax_model_folder_ref(AxModelFolder *self);
@@ -35,6 +37,9 @@ JsonObject *ax_model_folder_get_config(const AxModelFolder *self);
 JsonObject *ax_model_folder_get_quality(const AxModelFolder *self);
 JsonObject *ax_model_folder_get_root(const AxModelFolder *self);
 
+/* "language", or NULL for a model without a language part. */
+JsonObject *ax_model_folder_get_language(const AxModelFolder *self);
+
 /* Full path of the file with that role, or NULL. Owned by self. */
 const char *ax_model_folder_get_file(const AxModelFolder *self, const char *role);
 
@@ -47,6 +52,9 @@ typedef struct {
   const char *const *trained_on; /* NULL-terminated, or NULL */
   const char *const *files;    /* role, file name, role, file name, ..., NULL; the files are in dir already */
 } AxModelDescription;
+
+/* {"path", "bytes", "sha256"} of a file of the folder, as "files" lists it. NULL with ARGUMENT or READ. */
+JsonObject *ax_model_folder_describe_file(const char *dir, const char *name, GError **error);
 
 /* Writes DIR/model.json (atomically, last of all) with the size and SHA-256 of each file as it is now. The same contents give the
  * same bytes. FALSE with ARGUMENT, READ or WRITE. */

@@ -1,7 +1,7 @@
 /* Fuzz target: model.json. The folder holds one real file, so that verification is reached too. */
 #include <glib/gstdio.h>
 
-#include "engine/checkpoint/model_folder.h"
+#include "engine/checkpoint/language_part.h"
 #include "tests/fuzz/fuzz_weights.h"
 
 static char *folder, *json;
@@ -42,6 +42,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
       (void) ax_json_get_double(ax_model_folder_get_config(model), key->data, -10, 10, &real, NULL);
       (void) ax_json_get_string(ax_model_folder_get_config(model), key->data, NULL);
     }
+    g_autoptr(AxLanguagePart) part = ax_language_part_open(model, NULL);
+    g_assert(part == NULL || ax_language_part_get_weights(part) != NULL);
   }
   return 0;
 }

@@ -79,6 +79,10 @@ seed_model_json(const char *folder)
                              "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}},\"licences\":[{\"name\":\"x\"}],"
                              "\"trained_on\":[],\"quality\":{\"iou\":null,\"t\":true}}";
   write_seed(folder, "model", text, sizeof text - 1);
+  static const char language[] = "{\"format\":\"anatomix-model\",\"version\":1,\"name\":\"n\",\"config\":{},\"files\":{},\"licences\":[],\"trained_on\":[],"
+                                 "\"quality\":{},\"language\":{\"base\":{\"title\":\"t\",\"name\":\"b.gguf\",\"bytes\":7,\"sha256\":\"00\",\"fetch\":\"f\"},"
+                                 "\"adapter\":\"lm_adapter\",\"rank\":8,\"alpha\":16.0,\"prompt\":{}}}";
+  write_seed(folder, "language", language, sizeof language - 1);
   write_seed(folder, "empty", "{}", 2);
 }
 

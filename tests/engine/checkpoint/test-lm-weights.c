@@ -7,7 +7,7 @@
 #include "engine/checkpoint/lm_weights-private.h"
 #include "engine/checkpoint/safetensors_writer.h"
 #include "kernels/kernels.h"
-#include "tests/engine/checkpoint/gguf_maker.h"
+#include "tests/engine/checkpoint/lm_maker.h"
 #include "tests/engine/checkpoint/reference.h"
 
 static AxLmWeights *
@@ -32,29 +32,6 @@ open_adapter(const char *name)
   AxLmWeights *adapter = ax_lm_adapter_open(path, 0, &error);
   g_assert_no_error(error);
   return adapter;
-}
-
-static float *
-values_of(AxLmWeights *weights, const char *name, gsize *n)
-{
-  g_autoptr(GError) error = NULL;
-  const int i = ax_lm_weights_find(weights, name);
-  if (i < 0)
-    g_error("no tensor %s", name);
-  *n = (gsize) ax_lm_weights_info(weights, (guint) i)->n_elements;
-  float *values = g_new(float, *n + 1);
-  g_assert_true(ax_lm_weights_read_f32(weights, (guint) i, values, &error));
-  g_assert_no_error(error);
-  return values;
-}
-
-static void
-assert_same_tensor(AxLmWeights *a, AxLmWeights *b, const char *name)
-{
-  gsize n_a, n_b;
-  g_autofree float *x = values_of(a, name, &n_a), *y = values_of(b, name, &n_b);
-  if (n_a != n_b || memcmp(x, y, n_a * 4) != 0)
-    g_error("%s differs", name);
 }
 
 /* ---- dimensions ---- */
@@ -262,16 +239,16 @@ test_reference(void)
   g_assert_false(ax_lm_weights_get_config(one)->tied);
   g_assert_cmpuint(ax_lm_weights_n(two), ==, ax_lm_weights_n(one) + 12);
   for (guint i = 0; i < ax_lm_weights_n(one); i++)
-    assert_same_tensor(one, two, ax_lm_weights_info(one, i)->name);
+    assert_same_lm_tensor(one, two, ax_lm_weights_info(one, i)->name);
   /* The vocabulary is the adapter's, not the base's. */
-  assert_same_tensor(one, peft, "embed_tokens.weight");
+  assert_same_lm_tensor(one, peft, "embed_tokens.weight");
   g_assert_true(ax_lm_weights_verify(two, &error));
 
   /* Read as a model reads: by name, shape and rows. */
   gint64 rows, cols;
   gsize n;
   float row[2 * 128];
-  g_autofree float *whole = values_of(one, "embed_tokens.weight", &n);
+  g_autofree float *whole = lm_values(one, "embed_tokens.weight", &n);
   g_assert_true(ax_lm_weights_shape(one, "embed_tokens.weight", &rows, &cols) && rows == 557 && cols == 128);
   g_assert_true(ax_lm_weights_shape(one, "norm.weight", &rows, &cols) && rows == 1 && cols == 128);
   g_assert_false(ax_lm_weights_shape(one, "absent", &rows, &cols));
@@ -348,7 +325,7 @@ test_shards(void)
     g_assert_cmpuint(ax_lm_weights_n(sharded), ==, ax_lm_weights_n(base));
     assert_same_config(ax_lm_weights_get_config(sharded), ax_lm_weights_get_config(base));
     for (guint i = 0; i < ax_lm_weights_n(base); i++)
-      assert_same_tensor(base, sharded, ax_lm_weights_info(base, i)->name);
+      assert_same_lm_tensor(base, sharded, ax_lm_weights_info(base, i)->name);
   }
   /* A tensor that no file has; a file that is not there; files elsewhere. */
   write_shards(dir, base, 5);
@@ -371,68 +348,6 @@ test_shards(void)
   remove_tree(dir);
 }
 
-/* The tiny base as GGUF: norms as 1 + w in F32, matrices in BF16. `spoil` changes one thing. */
-static char *
-write_gguf(const char *dir, AxLmWeights *base, const char *spoil)
-{
-  static const char *const hf[] = { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj",
-                                    "mlp.down_proj", "input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
-                                    "post_feedforward_layernorm", "self_attn.q_norm", "self_attn.k_norm" };
-  static const char *const ours[] = { "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "attn_norm", "post_attention_norm",
-                                      "ffn_norm", "post_ffw_norm", "attn_q_norm", "attn_k_norm" };
-  const AxLmConfig *c = ax_lm_weights_get_config(base);
-  GgufMaker *maker = gguf_maker_new();
-  gguf_maker_pair_string(maker, "general.architecture", g_strcmp0(spoil, "architecture") == 0 ? "llama" : "gemma3");
-  gguf_maker_pair_u32(maker, "gemma3.block_count", (guint32) c->layers);
-  gguf_maker_pair_u32(maker, "gemma3.embedding_length", g_strcmp0(spoil, "width") == 0 ? 129 : (guint32) c->width);
-  gguf_maker_pair_u32(maker, "gemma3.context_length", (guint32) c->context);
-  gguf_maker_pair_u32(maker, "gemma3.attention.head_count", (guint32) c->heads);
-  gguf_maker_pair_u32(maker, "gemma3.attention.head_count_kv", (guint32) c->kv_heads);
-  gguf_maker_pair_u32(maker, "gemma3.attention.key_length", (guint32) c->head_dim);
-  gguf_maker_pair_u32(maker, "gemma3.attention.value_length", (guint32) c->head_dim);
-  gguf_maker_pair_u32(maker, "gemma3.attention.sliding_window", (guint32) c->window);
-  gguf_maker_pair_u32(maker, "gemma3.feed_forward_length", (guint32) c->ffn);
-  gguf_maker_pair_f32(maker, "gemma3.attention.layer_norm_rms_epsilon", 1e-6f);
-  gguf_maker_pair_f32(maker, "gemma3.rope.freq_base", 1e6f);
-  gguf_maker_pair_string(maker, "gemma3.rope.scaling.type", "linear");
-  gguf_maker_pair_f32(maker, "gemma3.rope.scaling.factor", 8);
-  for (guint i = 0; i < ax_lm_weights_n(base); i++) {
-    const AxTensorInfo *info = ax_lm_weights_info(base, i);
-    g_autofree char *name = NULL;
-    const char *tail;
-    const int layer = ax_lm_name_layer(info->name, &tail);
-    if (layer < 0)
-      name = g_strdup(info->name[0] == 'e' ? "token_embd.weight" : "output_norm.weight");
-    for (guint p = 0; p < 13 && layer >= 0; p++)
-      if (strncmp(tail, hf[p], strlen(hf[p])) == 0)
-        name = g_strdup_printf("blk.%d.%s.weight", layer, ours[p]);
-    if (g_strcmp0(spoil, "missing") == 0 && layer == 3)
-      continue;
-    if (info->ndim == 1) {
-      gsize n;
-      g_autofree float *w = values_of(base, info->name, &n);
-      for (gsize e = 0; e < n; e++)
-        w[e] += 1;
-      gguf_maker_tensor(maker, name, 0, 1, info->shape, w, n * 4);
-    } else {
-      g_autoptr(GError) error = NULL;
-      g_autoptr(GBytes) raw = NULL;
-      gsize size;
-      g_assert_true(ax_lm_weights_read_raw(base, i, &raw, &error));
-      const void *data = g_bytes_get_data(raw, &size);
-      gguf_maker_tensor(maker, name, 30, 2, info->shape, data, size);
-    }
-  }
-  if (g_strcmp0(spoil, "foreign") == 0)
-    gguf_maker_tensor(maker, "blk.0.ssm_a.weight", 0, 1, (const gint64[1]) { 1 }, "abcd", 4);
-  g_autoptr(GBytes) bytes = gguf_maker_finish(maker);
-  char *path = g_build_filename(dir, "tiny.gguf", NULL);
-  gsize size;
-  const void *data = g_bytes_get_data(bytes, &size);
-  g_assert_true(g_file_set_contents(path, data, (gssize) size, NULL));
-  return path;
-}
-
 static void
 test_gguf(void)
 {
@@ -442,7 +357,7 @@ test_gguf(void)
   g_autofree char *dir = make_folder();
   g_autoptr(GError) error = NULL;
   {
-    g_autofree char *path = write_gguf(dir, base, NULL);
+    g_autofree char *path = write_tiny_gguf(dir, base, NULL);
     g_autoptr(AxLmWeights) gguf = ax_lm_base_open(path, &error), in_folder = ax_lm_base_open(dir, &error);
     g_assert_no_error(error);
     g_assert_cmpint(ax_lm_weights_get_source(gguf), ==, AX_LM_SOURCE_GGUF);
@@ -454,12 +369,12 @@ test_gguf(void)
     for (guint i = 0; i < ax_lm_weights_n(base); i++) {
       const AxTensorInfo *info = ax_lm_weights_info(base, i);
       if (info->ndim == 2) {
-        assert_same_tensor(base, gguf, info->name);
+        assert_same_lm_tensor(base, gguf, info->name);
         continue;
       }
       /* What a model multiplies by, 1 + w in float32, is the same; w itself lost what lies below the last bit of that sum. */
       gsize n;
-      g_autofree float *x = values_of(base, info->name, &n), *y = values_of(gguf, info->name, &n);
+      g_autofree float *x = lm_values(base, info->name, &n), *y = lm_values(gguf, info->name, &n);
       for (gsize e = 0; e < n; e++)
         if (1 + x[e] != 1 + y[e])
           g_error("%s, element %" G_GSIZE_FORMAT ": %.9g is not %.9g", info->name, e, (double) (1 + x[e]), (double) (1 + y[e]));
@@ -473,7 +388,7 @@ test_gguf(void)
                  { "missing", AX_CHECKPOINT_ERROR_MISSING },
                  { "foreign", AX_CHECKPOINT_ERROR_MISMATCH } };
   for (guint i = 0; i < G_N_ELEMENTS(spoils); i++) {
-    g_autofree char *path = write_gguf(dir, base, spoils[i].spoil);
+    g_autofree char *path = write_tiny_gguf(dir, base, spoils[i].spoil);
     g_assert_null(ax_lm_base_open(path, &error));
     g_assert_error(error, AX_CHECKPOINT_ERROR, spoils[i].code);
     g_clear_error(&error);
@@ -503,7 +418,7 @@ test_real_gguf(void)
     if (info->ndim != 1)
       continue;
     gsize n;
-    g_autofree float *w = values_of(base, info->name, &n);
+    g_autofree float *w = lm_values(base, info->name, &n);
     g_autoptr(GBytes) raw = NULL;
     g_assert_true(ax_lm_weights_read_raw(base, i, &raw, &error));
     const guint8 *stored = g_bytes_get_data(raw, NULL);
@@ -621,7 +536,8 @@ test_own_file(void)
     g_assert_true(ax_lm_adapter_save(path, tensors, made.tensors->len, 6, 262145, store, &error));
     g_assert_no_error(error);
     g_assert_true(ax_lm_adapter_save(again, tensors, made.tensors->len, 6, 262145, store, &error));
-    g_assert_true(g_file_get_contents(path, &bytes_a, &size_a, NULL) && g_file_get_contents(again, &bytes_b, &size_b, NULL));
+    g_assert_true(g_file_get_contents(path, &bytes_a, &size_a, NULL));
+    g_assert_true(g_file_get_contents(again, &bytes_b, &size_b, NULL));
     g_assert_cmpmem(bytes_a, size_a, bytes_b, size_b);
     g_autoptr(AxLmWeights) read = ax_lm_adapter_open(path, 0, &error);
     g_assert_no_error(error);
@@ -634,7 +550,7 @@ test_own_file(void)
     for (guint i = 0; i < made.tensors->len; i++) {
       const AxLmTensor *t = &tensors[i];
       gsize n;
-      g_autofree float *values = values_of(read, t->name, &n);
+      g_autofree float *values = lm_values(read, t->name, &n);
       const gsize cols = t->ndim == 2 ? (gsize) t->shape[1] : n;
       for (gsize e = 0; e < n; e++) {
         double top = 0;
@@ -713,7 +629,7 @@ test_convert(void)
   g_assert_cmpfloat(ax_lm_weights_get_adapter(own)->alpha, ==, 16);
   g_assert_cmpint(ax_lm_weights_get_adapter(own)->rank, ==, 8);
   for (guint i = 0; i < ax_lm_weights_n(pt); i++)
-    assert_same_tensor(pt, own, ax_lm_weights_info(pt, i)->name);
+    assert_same_lm_tensor(pt, own, ax_lm_weights_info(pt, i)->name);
   remove_tree(dir);
 }
 

@@ -294,7 +294,7 @@ test_import(void)
   gint64 depth;
   JsonObject *apm = ax_json_get_object(ax_model_folder_get_config(folder), "apm", &error);
   g_assert_true(ax_json_get_int(apm, "depth", 50, 50, &depth, &error));
-  g_assert_nonnull(ax_model_folder_get_file(folder, "lm"));
+  g_assert_nonnull(ax_model_folder_get_file(folder, "lm_adapter"));
   g_assert_nonnull(ax_model_folder_get_file(folder, "lm_base/model.safetensors"));
   g_autoptr(AxWeights) copy = ax_weights_open(ax_model_folder_get_file(folder, "apm"), &error);
   g_assert_cmpuint(ax_weights_n(copy), ==, 609);
