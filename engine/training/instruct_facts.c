@@ -120,6 +120,8 @@ static void
 add_finding (AxImageFacts *f, AxBoxLabel label, AxMark mark, AxBox box)
 {
   f->present |= BIT (mark);
+  if (f->n_drawn < AX_FACTS_MAX_FINDINGS)
+    f->drawn[f->n_drawn++] = (AxKnownFinding) { .label = label, .mark = mark, .box = box };
   for (guint i = 0; i < f->n; i++) {
     AxKnownFinding *other = &f->findings[i];
     if (other->mark != mark)
@@ -151,6 +153,16 @@ compare_findings (const void *a, const void *b)
   return p->box.y1 < q->box.y1 ? -1 : p->box.y1 > q->box.y1 ? 1 : 0;
 }
 
+static void
+place_findings (const AxImageFacts *f, AxKnownFinding *list, guint n)
+{
+  qsort (list, n, sizeof *list, compare_findings);
+  for (guint i = 0; i < n; i++) {
+    list[i].place = ax_place_of_box (f, list[i].mark, list[i].box);
+    list[i].size = size_of (f, list[i].mark, list[i].place);
+  }
+}
+
 /* After boxes and findings are set. */
 static void
 finish (AxImageFacts *f)
@@ -160,11 +172,8 @@ finish (AxImageFacts *f)
     const double chest = MAX (r->x2, l->x2) - MIN (r->x1, l->x1);
     f->heart_ratio = chest > 0 ? (h->x2 - h->x1) / chest : 0;
   }
-  qsort (f->findings, f->n, sizeof *f->findings, compare_findings);
-  for (guint i = 0; i < f->n; i++) {
-    f->findings[i].place = ax_place_of_box (f, f->findings[i].mark, f->findings[i].box);
-    f->findings[i].size = size_of (f, f->findings[i].mark, f->findings[i].place);
-  }
+  place_findings (f, f->findings, f->n);
+  place_findings (f, f->drawn, f->n_drawn);
 }
 
 AxImageFacts *
@@ -353,6 +362,8 @@ ax_image_facts_mirror (const AxImageFacts *facts)
     f->boxes[o] = ax_box_mirror (facts->boxes[o], AX_DATASET_FRAME);
   for (guint i = 0; i < f->n; i++)
     f->findings[i].box = ax_box_mirror (facts->findings[i].box, AX_DATASET_FRAME);
+  for (guint i = 0; i < f->n_drawn; i++)
+    f->drawn[i].box = ax_box_mirror (facts->drawn[i].box, AX_DATASET_FRAME);
   finish (f);
   return f;
 }

@@ -47,6 +47,8 @@ typedef struct {
   AxView view;
   guint n;
   AxKnownFinding findings[AX_FACTS_MAX_FINDINGS]; /* from left to right in the picture */
+  guint n_drawn;
+  AxKnownFinding drawn[AX_FACTS_MAX_FINDINGS]; /* every box as its reader drew it, before boxes of one thing were brought together; for questions about a region */
   gboolean complete;      /* every finding of the image that was looked for has its box among `findings` */
   AxMarkSet present, absent; /* of the drawn findings; looked for everywhere and not there */
   guint8 known[AX_DATASET_N_LABELS], value[AX_DATASET_N_LABELS]; /* labels, radiologists (or exact) */

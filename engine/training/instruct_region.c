@@ -38,8 +38,8 @@ regions_of (AxInstructSink *sink, guint i, guint32 *which)
   if (instruct_chance (sink, 0.15)) {
     guint n = 0;
     guint32 same = 0;
-    for (guint k = 0; k < f->n; k++)
-      if (f->findings[k].label == f->findings[i].label) {
+    for (guint k = 0; k < f->n_drawn; k++)
+      if (f->drawn[k].label == f->drawn[i].label) {
         same |= BIT (k);
         n++;
       }
@@ -47,9 +47,9 @@ regions_of (AxInstructSink *sink, guint i, guint32 *which)
       *which = same;
   }
   GString *s = g_string_new (NULL);
-  for (guint k = 0; k < f->n; k++)
+  for (guint k = 0; k < f->n_drawn; k++)
     if (*which & BIT (k)) {
-      g_autofree char *box = instruct_box (sink, f->findings[k].box, instruct_chance (sink, 0.5) ? JITTER : 0);
+      g_autofree char *box = instruct_box (sink, f->drawn[k].box, instruct_chance (sink, 0.5) ? JITTER : 0);
       g_string_append (s, box);
     }
   return g_string_free (s, FALSE);
@@ -60,12 +60,12 @@ instruct_make_diagnosis (AxInstructSink *sink, guint count)
 {
   const AxImageFacts *f = sink->facts;
   guint8 order[AX_FACTS_MAX_FINDINGS];
-  instruct_shuffle (sink, order, f->n);
-  for (guint i = 0; i < f->n && i < count; i++) {
+  instruct_shuffle (sink, order, f->n_drawn);
+  for (guint i = 0; i < f->n_drawn && i < count; i++) {
     guint32 which;
     g_autofree char *boxes = regions_of (sink, order[i], &which);
     instruct_add (sink, AX_INSTRUCT_DIAGNOSIS, ax_words_fill (ax_words_pick (AX_WORDS_DIAGNOSIS_QUESTION, &sink->random), boxes, NULL),
-                  g_strdup (ax_finding_class (f->findings[order[i]].label)), 1);
+                  g_strdup (ax_finding_class (f->drawn[order[i]].label)), 1);
   }
   const int empty = instruct_chance (sink, 0.6) ? instruct_empty_structure (sink) : -1;
   if (empty >= 0) {
@@ -79,9 +79,9 @@ instruct_make_captions (AxInstructSink *sink, guint count)
 {
   const AxImageFacts *f = sink->facts;
   guint8 order[AX_FACTS_MAX_FINDINGS];
-  instruct_shuffle (sink, order, f->n);
-  for (guint i = 0; i < f->n && i < count; i++) {
-    const AxKnownFinding *finding = &f->findings[order[i]];
+  instruct_shuffle (sink, order, f->n_drawn);
+  for (guint i = 0; i < f->n_drawn && i < count; i++) {
+    const AxKnownFinding *finding = &f->drawn[order[i]];
     g_autofree char *box = instruct_box (sink, finding->box, instruct_chance (sink, 0.5) ? JITTER : 0);
     g_autofree char *phrase = ax_finding_phrase (finding, AX_PHRASE_FULL, ax_finding_noun (finding, NULL));
     instruct_add (sink, AX_INSTRUCT_CAPTION, ax_words_fill (ax_words_pick (AX_WORDS_CAPTION_QUESTION, &sink->random), box, NULL), ax_sentence_case (phrase, TRUE), 1);
