@@ -257,7 +257,8 @@ layer_forward (const AxGemma *g, AxTape *tape, const AxGemmaLayer *l, AxTensor *
       q = ax_gather_rows (tape, qk, in->n_out, in->out_rows);
       x = ax_gather_rows (tape, x, in->n_out, in->out_rows);
     }
-  AxTensor *o = ax_span_attention (tape, q, qk, k_from, qkv, v_from, c->heads, c->kv_heads, c->head_dim, (float) c->query_scale, in->spans);
+  AxTensor *o = ax_span_attention (tape, q, qk, k_from, qkv, v_from, c->heads, c->kv_heads, c->head_dim, (float) c->query_scale,
+                                   g->options.store != AX_GEMMA_F32, in->spans);
   ax_tensor_release (tape, qkv);
   ax_tensor_release (tape, qk);
   AxTensor *attended = ax_qlinear (tape, o, &l->o, dropout);

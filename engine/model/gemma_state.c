@@ -186,7 +186,7 @@ attend (AxGemmaState *s, int layer, int from, int n)
   const int first = s->length + from >= window ? s->length + from - window + 1 : 0;
   const guint8 *k = s->k + (gsize) layer * s->kv_layer + (gsize) first * kv * s->kv_size, *v = s->v + (gsize) layer * s->kv_layer + (gsize) first * kv * s->kv_size;
   const AxSpanShape shape = { (gsize) (n - from), (gsize) (end - first), (gsize) c->heads, (gsize) c->kv_heads, (gsize) c->head_dim, q + kv, kv, kv, q,
-                              (float) c->query_scale };
+                              (float) c->query_scale, s->gemma->options.store != AX_GEMMA_F32 };
   const float *queries = s->qk + (gsize) from * (q + kv);
   for (int r = from; r < n; r++)
     {

@@ -312,12 +312,12 @@ span_attention_backward (AxTape *tape, AxTensor *out, gpointer data)
 
 AxTensor *
 ax_span_attention (AxTape *tape, AxTensor *q, AxTensor *k, int k_from, AxTensor *v, int v_from, int heads, int kv_heads, int hd, float scale,
-                   const AxSpan *spans)
+                   gboolean bf16, const AxSpan *spans)
 {
   AxTensor *out = ax_tensor_new (tape, q->needs_grad, 2, (int[]){ q->shape[0], heads * hd });
   SpanAttention a = { q, k, v, k_from, v_from,
                       { ax_tensor_rows (q), ax_tensor_rows (k), (gsize) heads, (gsize) kv_heads, (gsize) hd, ax_tensor_cols (q), ax_tensor_cols (k),
-                        ax_tensor_cols (v), ax_tensor_cols (out), scale },
+                        ax_tensor_cols (v), ax_tensor_cols (out), scale, bf16 },
                       spans, NULL };
   if (out->needs_grad)
     a.lse = ax_tape_scratch (tape, ax_tensor_rows (q) * (gsize) heads * sizeof (float));

@@ -47,9 +47,10 @@ AxTensor *ax_qk_norm_rope   (AxTape *tape, AxTensor *qkv, const AxHeadNorm *h, c
 /* rstd [rows, heads + kv_heads] may be NULL. */
 void      ax_qk_norm_rope_run (const AxHeadNorm *h, gsize rows, const float *qkv, const float *cos_sin, float *qk, float *rstd);
 
-/* Attention over spans: q rows start at column 0 of `q`, keys at column k_from of `k`, values at v_from of `v`. spans live as long as the tape's pass. */
+/* Attention over spans: q rows start at column 0 of `q`, keys at column k_from of `k`, values at v_from of `v`. spans live as long as the tape's
+ * pass. bf16: products in bfloat16 where the machine has them (AxSpanShape). */
 AxTensor *ax_span_attention (AxTape *tape, AxTensor *q, AxTensor *k, int k_from, AxTensor *v, int v_from, int heads, int kv_heads, int hd,
-                             float scale, const AxSpan *spans);
+                             float scale, gboolean bf16, const AxSpan *spans);
 
 /* The named rows of x, in order. rows live as long as the tape's pass. */
 AxTensor *ax_gather_rows    (AxTape *tape, AxTensor *x, int n, const int *rows);
