@@ -11,6 +11,8 @@ static const CliCommand *const commands[] = {
   &cli_command_flip,
   &cli_command_batch,
   &cli_command_train_apm,
+  &cli_command_train_align,
+  &cli_command_train_instruct,
   &cli_command_db_vectors,
   &cli_command_db_build,
   &cli_command_db_info,

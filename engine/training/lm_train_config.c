@@ -51,12 +51,15 @@ ax_lm_train_config_load (const char *path, GError **error)
   c->alpha = ax_config_number (&r, "alpha", 16, 1e-3, 4096);
   c->dropout = ax_config_number (&r, "dropout", 0.05, 0, 0.9);
   c->vocabulary = ax_config_number (&r, "vocabulary", FALSE, 0, 1) != 0;
+  c->name_steps = (int) ax_config_number (&r, "name_steps", 0, 0, 1e6);
+  c->name_lr = ax_config_number (&r, "name_lr", 1e-3, 0, 1);
   c->system = ax_config_number (&r, "system", 1, 0, 1);
   c->vary = ax_config_number (&r, "vary", 0.1, 0, 1);
   c->copy_boxes = ax_config_number (&r, "copy_boxes", FALSE, 0, 1) != 0;
   c->length_power = ax_config_number (&r, "length_power", 0, 0, 2);
   c->validate_every = (gint64) ax_config_number (&r, "validate_every", 500, 1, 1e9);
-  c->validation_answers = (int) ax_config_number (&r, "validation_answers", 64, 1, 1e6);
+  c->validation_pictures = (int) ax_config_number (&r, "validation_pictures", 64, 1, 1e6);
+  c->validation_answers = (int) ax_config_number (&r, "validation_answers", 4, 1, 1e6);
   c->save_every = (gint64) ax_config_number (&r, "save_every", 500, 1, 1e9);
   c->save_minutes = ax_config_number (&r, "save_minutes", 5, 0.1, 1e6);
   per_task (&r, "mix", 1, c->mix);
@@ -65,6 +68,17 @@ ax_lm_train_config_load (const char *path, GError **error)
   c->store = g_strcmp0 (store, "f32") == 0 ? AX_GEMMA_F32 : AX_GEMMA_BF16;
   if (store && strcmp (store, "f32") != 0 && strcmp (store, "bf16") != 0)
     ax_config_fail (&r, "\"store\" must be \"bf16\" or \"f32\"");
+  static const char *const stores[] = { "f32", "f16", "bf16", "8bit" };
+  const char *adapter = ax_config_text (&r, "adapter");
+  c->adapter_store = AX_LM_STORE_BF16;
+  for (guint i = 0; adapter && i <= G_N_ELEMENTS (stores); i++)
+    if (i == G_N_ELEMENTS (stores))
+      ax_config_fail (&r, "\"adapter\" must be \"f32\", \"f16\", \"bf16\" or \"8bit\"");
+    else if (strcmp (adapter, stores[i]) == 0)
+      {
+        c->adapter_store = (AxLmStore) i;
+        break;
+      }
   if (c->train == NULL || c->validation == NULL || c->model_dir == NULL)
     ax_config_fail (&r, "\"train\", \"validation\" and \"model\" must name the instruction lists and the model folder");
   double sum = 0;

@@ -9,6 +9,7 @@
  * same weights as one that was not, because every step depends only on (seed, step).
  */
 #pragma once
+#include "engine/checkpoint/lm_adapter.h"
 #include "engine/model/gemma.h"
 #include "engine/training/instruct.h"
 
@@ -33,6 +34,9 @@ typedef struct {
   double   rank, alpha, dropout;
   gboolean vocabulary;          /* train whole embedding and output matrices, untied */
   AxGemmaStore store;           /* how the frozen base is kept */
+  AxLmStore    adapter_store;   /* and the adapter in its file */
+  int      name_steps;          /* before the first step P_A learns the structures' names (lm_model.h); 0: not */
+  double   name_lr;
   double   system;              /* share of pictures with one of the three system prompts (spec 8.2); the others have none, as inference */
   double   vary;                /* share of pictures with spec 13.3's other context */
   gboolean copy_boxes;          /* answers of anatomy grounding give the prompt's own boxes, not the true ones: exactly learnable */
@@ -41,7 +45,7 @@ typedef struct {
   double   weight[AX_INSTRUCT_N_TASKS]; /* of its targets in the loss */
   gint64   validate_every, save_every;
   double   save_minutes;        /* also after so many minutes */
-  int      validation_answers;  /* of each task */
+  int      validation_pictures, validation_answers;     /* so many pictures, and of each so many answers of each task */
 } AxLmTrainConfig;
 
 /* Reads a configuration; relative paths are relative to the file. Missing keys take the authors' values (spec 6.6). Unknown keys are errors. */
@@ -59,7 +63,8 @@ typedef struct {
 } AxLmProgress;
 typedef void (*AxLmProgressFn) (const AxLmProgress *progress, gpointer user_data);
 
-/* Trains to the end, resuming if the run folder has a state, and leaves the trained adapter in run_dir/adapter. Stops between steps when cancelled, with
+/* Trains to the end, resuming if the run folder has a state, and leaves the trained adapter in
+ * run_dir/adapter.safetensors. Stops between steps when cancelled, with
  * its state saved. */
 gboolean ax_train_lm (const AxLmTrainConfig *config, AxLmStage stage, AxLmProgressFn progress, gpointer user_data, GCancellable *cancellable,
                       GError **error);

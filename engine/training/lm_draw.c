@@ -1,0 +1,235 @@
+/* What a training step sees. See lm_draw.h. */
+#include "engine/training/lm_draw.h"
+#include "engine/training/random.h"
+#include <math.h>
+#include <string.h>
+
+void
+ax_lm_draw_init (AxLmDraw *d, const AxLmTrainConfig *config, const AxLmSamples *samples, const AxLmPerception *perceptions, AxGemmaTokenizer *tokenizer)
+{
+  *d = (AxLmDraw){ config, samples, perceptions, tokenizer, g_array_new (FALSE, FALSE, sizeof (guint)), -1 };
+}
+
+void
+ax_lm_draw_clear (AxLmDraw *d)
+{
+  g_clear_pointer (&d->order, g_array_unref);
+}
+
+/* ---- tokens ------------------------------------------------------------------------------------------------------------- */
+
+/* Spec 8.2. */
+static const char *const systems[] = {
+  "",
+  "You are a specialized AI radiology assistant trained to interpret chest X-ray images. You are given some possible findings about this chest X-ray image. "
+  "Some of these findings might not be correct. Use the given findings to complete the task",
+  "You are a professional radiology consultant with deep knowledge of thoracic imaging.  You are given some possible findings about this chest X-ray image. "
+  "Some of these findings might not be correct. Use the given findings to complete the task",
+  "You are a radiology assistant with strong reasoning skills for thoracic imaging.  You are given some possible findings about this chest X-ray image. "
+  "Some of these findings might not be correct. Use the given findings to complete the task",
+};
+
+/* The prompt's common part as a root stretch; returns its number. */
+static int
+add_prefix (AxLmDraw *d, AxLmBatch *b, guint picture, guint system, gboolean vary, GError **error)
+{
+  const AxLmPerception *p = &d->perceptions[picture];
+  g_autoptr (GString) text = g_string_new ("<bos><start_of_turn>user\n");
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_string_append_printf (text, "%s\n\nImage: \n\n<image_start>", systems[system]);
+  for (int i = 0; i < p->tokens; i++)
+    g_string_append (text, "<image>");
+  g_string_append (text, "<image_end>\n\n\nLikely findings:\n");
+  for (int i = 0; i < AX_N_ANATOMY; i++)
+    {
+      g_autofree char *box = ax_instruct_box_text (p->boxes[i]);
+      g_string_append_printf (text, "emb:<emb><obj_%d></emb> box:<box>%s</box> %s\n", i, box, p->sentences[i]);
+    }
+  if (vary)
+    g_string_append_c (text, '\n');
+  ax_gemma_tokenizer_encode (d->tokenizer, text->str, -1, TRUE, ids);
+  int number = ax_lm_batch_add_picture (b, p->tokens, p->image_dim, p->image, AX_N_ANATOMY, p->object_dim, p->objects);
+  return ax_lm_batch_add (b, -1, number, (const gint32 *) ids->data, NULL, ids->len, 0, 0);
+}
+
+/* The task and its answer: ids without the last one, after which nothing follows, and in labels what follows each token from "model" on (spec 6.6). */
+static gboolean
+task_ids (AxLmDraw *d, const char *instruction, const char *response, GArray *ids, GArray *labels, GError **error)
+{
+  g_autofree char *question = g_strdup_printf ("Task: %s<end_of_turn>\n<start_of_turn>model\n", instruction);
+  g_autofree char *answer = g_strconcat (response, "<end_of_turn>", NULL);
+  g_array_set_size (ids, 0);
+  g_array_set_size (labels, 0);
+  ax_gemma_tokenizer_encode (d->tokenizer, question, -1, FALSE, ids);
+  guint from = ids->len;
+  ax_gemma_tokenizer_encode (d->tokenizer, answer, -1, FALSE, ids);
+  for (guint i = 0; i + 1 < ids->len; i++)
+    {
+      gint32 next = g_array_index (ids, gint32, i + 1), none = -1;
+      g_array_append_val (labels, *(i + 2 >= from ? &next : &none));
+    }
+  g_array_set_size (ids, ids->len - 1);
+  return TRUE;
+}
+
+static guint
+count_targets (const GArray *labels)
+{
+  guint n = 0;
+  for (guint i = 0; i < labels->len; i++)
+    n += g_array_index (labels, gint32, i) >= 0;
+  return n;
+}
+
+/* Adds a sample's answer behind `root` if it fits the tokens allowed. */
+static gboolean
+add_answer (AxLmDraw *d, AxLmBatch *b, int root, guint sample, guint pick, guint pick_response, gboolean weighted, guint number, GError **error)
+{
+  const AxInstructSample *s = d->samples->samples->pdata[sample];
+  const AxLmPerception *p = &d->perceptions[g_array_index (d->samples->picture_of, guint, sample)];
+  g_autofree char *instruction = NULL, *response = NULL;
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32)), labels = g_array_new (FALSE, FALSE, sizeof (gint32));
+  gboolean copy = s->task == AX_INSTRUCT_ANATOMY && d->config->copy_boxes;
+  if (!ax_instruct_sample_pick (s, pick, pick_response, copy ? p->boxes : NULL, &instruction, &response))
+    {
+      g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_INCONSISTENT, "An answer about %s names a box, but the sample has no boxes", s->image_path);
+      return FALSE;
+    }
+  if (!task_ids (d, g_strstrip (instruction), g_strstrip (response), ids, labels, error))
+    return FALSE;
+  guint n = count_targets (labels);
+  if ((int) (b->ids->len + ids->len) > d->config->tokens || n == 0)
+    return TRUE;
+  double weight = weighted ? d->config->weight[s->task] * s->weight / pow (n, d->config->length_power) : 1;
+  int picture = g_array_index (b->stretches, AxGemmaStretch, root).image;
+  ax_lm_batch_add (b, root, picture, (const gint32 *) ids->data, (const gint32 *) labels->data, ids->len, (float) weight, number);
+  return TRUE;
+}
+
+/* ---- training ----------------------------------------------------------------------------------------------------------- */
+
+/* The picture at place g of the endless row of epochs, each in its own order. */
+static guint
+picture_at (AxLmDraw *d, gint64 g)
+{
+  guint n = d->samples->pictures->len;
+  gint64 epoch = g / n;
+  if (d->epoch != epoch)
+    {
+      AxRandom r = ax_random_init (d->config->seed, 0x0e, (guint64) epoch);
+      g_array_set_size (d->order, n);
+      guint *order = (guint *) d->order->data;
+      for (guint i = 0; i < n; i++)
+        order[i] = i;
+      for (guint i = n; i > 1; i--)
+        {
+          guint k = (guint) ax_random_below (&r, i), t = order[i - 1];
+          order[i - 1] = order[k];
+          order[k] = t;
+        }
+      d->epoch = epoch;
+    }
+  return g_array_index (d->order, guint, (guint) (g % n));
+}
+
+typedef struct { double key; guint sample; } Draw;
+
+static int
+by_key (gconstpointer a, gconstpointer b)
+{
+  const Draw *x = a, *y = b;
+  return x->key < y->key ? 1 : x->key > y->key ? -1 : x->sample < y->sample ? -1 : 1;
+}
+
+/* Samples of the picture in the order of a weighted draw without replacement (Efraimidis and Spirakis 2006: the largest of u^(1/w) first). A task's weight is
+ * shared by its samples, so that many wordings of one thing do not crowd out the rest. */
+static GArray *
+draw_samples (AxLmDraw *d, const AxLmPicture *p, AxRandom *r)
+{
+  GArray *draws = g_array_new (FALSE, FALSE, sizeof (Draw));
+  guint count[AX_INSTRUCT_N_TASKS] = { 0 };
+  for (guint i = 0; i < p->samples->len; i++)
+    count[((AxInstructSample *) d->samples->samples->pdata[g_array_index (p->samples, guint, i)])->task]++;
+  for (guint i = 0; i < p->samples->len; i++)
+    {
+      guint sample = g_array_index (p->samples, guint, i);
+      const AxInstructSample *s = d->samples->samples->pdata[sample];
+      double u = 1 - ax_random_uniform (r), w = d->config->mix[s->task] * s->weight / count[s->task];
+      if (w * d->config->weight[s->task] > 0)
+        g_array_append_val (draws, ((Draw){ log (u) / w, sample }));
+    }
+  g_array_sort (draws, by_key);
+  return draws;
+}
+
+gboolean
+ax_lm_draw_batch (AxLmDraw *d, gint64 step, int place, AxLmBatch *b, GError **error)
+{
+  gint64 g = step * d->config->pictures + place;
+  AxRandom r = ax_random_init (d->config->seed, 0x5a, (guint64) g);
+  guint index = picture_at (d, g);
+  const AxLmPicture *p = d->samples->pictures->pdata[index];
+  guint system = ax_random_uniform (&r) < d->config->system ? 1 + (guint) ax_random_below (&r, 3) : 0;
+  gboolean vary = ax_random_uniform (&r) < d->config->vary;
+  ax_lm_batch_clear (b);
+  int root = add_prefix (d, b, index, system, vary, error);
+  if (root < 0)
+    return FALSE;
+  g_autoptr (GArray) draws = draw_samples (d, p, &r);
+  for (guint i = 0; i < draws->len && (int) b->stretches->len <= d->config->tasks; i++)
+    {
+      guint pick = (guint) ax_random_below (&r, 1 << 20), answer = (guint) ax_random_below (&r, 1 << 20);
+      if (!add_answer (d, b, root, g_array_index (draws, Draw, i).sample, pick, answer, TRUE, i, error))
+        return FALSE;
+    }
+  if (b->targets->len > 0)
+    return TRUE;
+  g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_INCONSISTENT, "No answer about %s fits the %d tokens of a step; raise \"tokens\"", p->path,
+               d->config->tokens);
+  return FALSE;
+}
+
+/* ---- validation --------------------------------------------------------------------------------------------------------- */
+
+GPtrArray *
+ax_lm_draw_validation (AxLmDraw *d, int pictures, int answers, GError **error)
+{
+  g_autoptr (GPtrArray) batches = g_ptr_array_new_with_free_func ((GDestroyNotify) ax_lm_batch_free);
+  g_autoptr (GArray) order = g_array_new (FALSE, FALSE, sizeof (Draw));
+  guint number = 0;
+  for (guint i = 0; i < d->samples->pictures->len; i++)
+    {
+      AxRandom r = ax_random_init (d->config->seed, 0x7a11da7e, i);
+      g_array_append_val (order, ((Draw){ ax_random_uniform (&r), i }));
+    }
+  g_array_sort (order, by_key);
+  for (guint k = 0; k < order->len && (int) k < pictures; k++)
+    {
+      guint index = g_array_index (order, Draw, k).sample;
+      const AxLmPicture *p = d->samples->pictures->pdata[index];
+      g_autoptr (GArray) draws = g_array_new (FALSE, FALSE, sizeof (Draw));
+      int count[AX_INSTRUCT_N_TASKS] = { 0 };
+      for (guint i = 0; i < p->samples->len; i++)
+        {
+          guint sample = g_array_index (p->samples, guint, i);
+          AxRandom r = ax_random_init (d->config->seed, 0x7a11da7f, sample);
+          g_array_append_val (draws, ((Draw){ ax_random_uniform (&r), sample }));
+        }
+      g_array_sort (draws, by_key);
+      AxLmBatch *b = ax_lm_batch_new ();
+      g_ptr_array_add (batches, b);
+      int root = add_prefix (d, b, index, 0, FALSE, error);
+      if (root < 0)
+        return NULL;
+      for (guint i = 0; i < draws->len; i++)
+        {
+          guint sample = g_array_index (draws, Draw, i).sample;
+          guint task = ((AxInstructSample *) d->samples->samples->pdata[sample])->task;
+          if (count[task]++ < answers && !add_answer (d, b, root, sample, sample, sample, FALSE, task + AX_INSTRUCT_N_TASKS * number++, error))
+            return NULL;
+        }
+      if (b->targets->len == 0)
+        g_ptr_array_remove_index (batches, batches->len - 1);
+    }
+  return g_steal_pointer (&batches);
+}
