@@ -1,12 +1,13 @@
 /* anatomix.h: what a program may know of the engine.
  *
- * The user interface and the command line include this header only (and engine/image/image.h, engine/image/box.h, which it includes): load an image, load a
+ * The user interface and the command line include this header only (and engine/image/image.h, engine/image/box.h, engine/task/task.h, which it includes): load an image, load a
  * model, run requests on the model's thread, read results. It names no tensor and no weight. All objects are GObjects or
  * reference-counted boxed types; all functions may be called from the main thread unless said otherwise.
  */
 #pragma once
 #include "engine/image/box.h"
 #include "engine/image/image.h"
+#include "engine/task/task.h"
 #include <gio/gio.h>
 
 G_BEGIN_DECLS
@@ -132,6 +133,112 @@ void ax_session_perceive_async (AxSession *session, AxImage *image, gboolean mir
 AxPerception *ax_session_perceive_finish (AxSession *session, GAsyncResult *result, GError **error);
 /* The same, blocking, for the command line (must not be called on a thread that runs a main loop which others wait for). */
 AxPerception *ax_session_perceive (AxSession *session, AxImage *image, gboolean mirror, GCancellable *cancellable, GError **error);
+
+/* ---- requests to the language model ---------------------------------------------------------------------------------------- */
+
+/* Whether the model has a language part that can work here. FALSE sets *why (may be NULL) to a sentence for people that says what is missing and how to get it
+ * (free with g_free); perceiving works all the same. Cheap. */
+gboolean ax_model_has_language (AxModel *model, char **why);
+/* Title of the base language model, e.g. "Gemma 3 270M", or NULL. Its terms of use bind whoever uses it. */
+const char *ax_model_language_title (AxModel *model);
+
+/* One request on one image. Zero everywhere but `task` is a good request where the task needs neither text nor boxes. */
+typedef struct {
+  AxTask task;
+  const char *text;              /* phrase, name of a structure (synonyms are understood), question; NULL where the task needs none */
+  const AxBox *boxes;            /* pixels of the original image (of the mirrored one with `mirror`) */
+  guint n_boxes;
+  gboolean mirror;               /* mirror the pixels left-right first, as ax_session_perceive_async() does */
+  guint conversation;            /* 0: a request of its own. Else requests with the same number on the same image are one conversation, in order */
+  const char *system;            /* system prompt, or NULL */
+  guint variant;                 /* which wording of the instruction; 0 is the default */
+  int max_tokens;                /* 0: 350, reports 512 */
+  double temperature;            /* 0: greedy, the same answer every time */
+  double top_p;                  /* 0 or 1: all */
+  int top_k;                     /* 0: all */
+  guint64 seed;                  /* of a temperature above 0 */
+} AxRequest;
+
+typedef struct {
+  const char *label;             /* what the box is called, or NULL */
+  AxBox box;                     /* pixels of the original image, inside it */
+  AxBox box1024;                 /* as the model wrote it */
+  double confidence;             /* geometric mean of the probabilities of its tokens, 0..1 */
+  gsize at;                      /* where in `plain` it belongs, in bytes */
+} AxAnswerBox;
+
+typedef struct {
+  gsize start, end;              /* bytes of `plain` */
+  double confidence;             /* geometric mean of the probabilities of its tokens, 0..1 */
+  guint n_structures;            /* structures that it names or whose boxes lie in it: indices into AxPerception.anatomy, to be lit up */
+  guint8 structures[8];
+} AxAnswerSentence;
+
+typedef enum { AX_STOPPED_END, AX_STOPPED_LENGTH, AX_STOPPED_CANCELLED } AxStopped;
+
+/* What the language model answered. Boxed, reference counted, never changes once made. */
+typedef struct {
+  AxTask task;
+  char *instruction;             /* what the model was asked */
+  char *text;                    /* the answer, cleaned (spec 8.4), with <ref> and <box> tags */
+  char *plain;                   /* without them, for people */
+  guint n_boxes;
+  AxAnswerBox *boxes;
+  guint n_sentences;
+  AxAnswerSentence *sentences;
+  gboolean nothing;              /* the answer says that there is nothing of the kind */
+  gboolean mirrored;
+  guint n_prompt;                /* tokens of the prompt, n_reused of them were there already */
+  guint n_reused, n_tokens;      /* tokens made */
+  AxStopped stopped;
+  double confidence;             /* geometric mean over all tokens */
+  double ms_perceive, ms_prefill, ms_first, ms_generate, ms_total; /* ms_first: from the request to the first token */
+  AxPerception *perception;      /* of the image that was asked about */
+  int ref_count;
+} AxAnswer;
+
+#define AX_TYPE_ANSWER (ax_answer_get_type ())
+GType ax_answer_get_type (void);
+AxAnswer *ax_answer_ref (AxAnswer *answer);
+void ax_answer_unref (AxAnswer *answer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxAnswer, ax_answer_unref)
+/* "end", "length", "cancelled". */
+const char *ax_stopped_name (AxStopped stopped);
+
+/* What comes while a request runs, in order, in the main context of the caller (the thread-default one at the call). */
+typedef enum {
+  AX_EVENT_PROGRESS,             /* fraction and stage, before the first token */
+  AX_EVENT_TEXT,                 /* more of the answer's plain text */
+  AX_EVENT_BOX,                  /* a box is complete */
+} AxEventType;
+typedef struct {
+  AxEventType type;
+  double fraction;               /* PROGRESS: 0..1 */
+  const char *stage;             /* PROGRESS: short English name */
+  const char *text;              /* TEXT: valid UTF-8 */
+  AxAnswerBox box;               /* BOX */
+} AxEvent;
+/* Everything in the event belongs to the engine and is valid during the call. No event comes after the cancellable fired. */
+typedef void (*AxEventFn) (const AxEvent *event, gpointer user_data);
+
+/* Asks. The request's contents are copied. What the image needs (perceiving, the prompt's common prefix) is done first unless it is kept with the image. A
+ * cancelled request ends within one token: with G_IO_ERROR_CANCELLED when no token was made, else with an answer whose `stopped` says so. Other errors:
+ * AX_ENGINE_ERROR_MODEL (no language part: the message says how to get it), AX_ENGINE_ERROR_REQUEST. */
+void ax_session_run_async (AxSession *session, AxImage *image, const AxRequest *request, AxEventFn event, gpointer event_data,
+                           GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+AxAnswer *ax_session_run_finish (AxSession *session, GAsyncResult *result, GError **error);
+
+/* Makes the image ready for requests (perceives it and computes the common prefix) while nothing else is to do: any request goes before it, and it goes on
+ * afterwards. For an image that was just opened; does nothing for a model without a language part. Only the last one asked for is pursued. */
+void ax_session_prepare (AxSession *session, AxImage *image, gboolean mirror);
+/* 0..1: how far the prefix of that image is computed. */
+double ax_session_prepared (AxSession *session, AxImage *image, gboolean mirror);
+
+/* The object of design.md's text tasks: `--json` of the command line, one member "sentences" added; path may be NULL. Free with g_free. */
+char *ax_answer_to_json (const AxAnswer *answer, const char *path, AxModel *model, gboolean pretty);
+
+/* Structures (indices, ascending in order of mention) that a text names, at most max of them; returns how many. */
+guint ax_anatomy_mentions (const char *text, guint8 *indices, guint max);
 
 /* ---- drawing and JSON shared by the window and the command line ------------------------------------------------------------ */
 

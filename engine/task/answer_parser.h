@@ -1,0 +1,57 @@
+/* Answers of the language model into text, references and boxes (spec 9.10). What lives here: a parser that is fed with text as it is made and gives
+ * each box as soon as it is complete, the reader of choices, and the clean-up of spec 8.4. The boxes and labels are those of the reference extractor. Takes
+ * any text, time and memory grow linearly with it. May use AxBox and GLib. */
+#pragma once
+
+#include "engine/image/box.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  char *label;     /* the last <ref> before the box, else the words before it, or NULL */
+  gboolean is_ref; /* the label was a <ref> */
+  AxBox box;       /* as written: 1024 frame, neither clamped nor ordered */
+  gsize start, end; /* of "<box>...</box>" in the raw text, bytes */
+  gsize plain_at;  /* where it stood in the plain text, bytes */
+} AxParsedBox;
+
+typedef struct _AxAnswerParser AxAnswerParser;
+
+AxAnswerParser *ax_answer_parser_new(void);
+void ax_answer_parser_free(AxAnswerParser *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AxAnswerParser, ax_answer_parser_free)
+
+/* More text. Returns what of the text for people is now certain: without <ref> tags and without boxes; a "<" that may begin a tag is held back until
+ * it is known. Valid until the next call. */
+const char *ax_answer_parser_push(AxAnswerParser *self, const char *text);
+
+/* The text is at its end: what was held back. With `tolerant`, an answer without any <box> tag is searched for four numbers in brackets or separated by
+ * commas. */
+const char *ax_answer_parser_finish(AxAnswerParser *self, gboolean tolerant);
+
+/* Boxes found so far; they stay where they are as more come. */
+guint ax_answer_parser_n_boxes(const AxAnswerParser *self);
+const AxParsedBox *ax_answer_parser_box(const AxAnswerParser *self, guint i);
+
+/* Everything that was pushed, and the plain text of it. */
+const char *ax_answer_parser_raw(const AxAnswerParser *self);
+const char *ax_answer_parser_plain(const AxAnswerParser *self);
+
+/* "No ... detected." and nothing else. */
+gboolean ax_answer_is_nothing(const char *text);
+
+/* FALSE when the tags of the text are not those of spec 9.10: one without its partner, nested, a box that is not four numbers. */
+gboolean ax_answer_is_well_formed(const char *text);
+
+typedef struct {
+  char tag[4];   /* "a", "B", "17" */
+  char *label;   /* after the tag, or NULL */
+} AxChoice;
+
+/* The choices of an answer such as "(p) Pleural Effusion, (c) Atelectasis": array of AxChoice that frees them, empty if it is none. */
+GArray *ax_answer_choices(const char *text);
+
+/* Spec 8.4: lines without white space at their ends, empty ones and exact repetitions left out (the first stays). Free with g_free(). */
+char *ax_answer_postprocess(const char *text);
+
+G_END_DECLS

@@ -1,0 +1,149 @@
+/* What an answer says as text: nothing found, choices, whether its tags are right, and its clean-up. See answer_parser.h. */
+#include <string.h>
+
+#include "engine/task/answer_parser.h"
+
+gboolean ax_answer_is_nothing(const char *text) {
+  g_autofree char *inner = g_strstrip(g_strdup(text));
+  if (!g_str_has_prefix(inner, "No ") || !g_str_has_suffix(inner, " detected.") || strlen(inner) < strlen("No x detected."))
+    return FALSE;
+  /* One sentence: a full stop in the middle would begin another. */
+  inner[strlen(inner) - 1] = '\0';
+  return strstr(inner, ". ") == NULL && strpbrk(inner, "\n<>") == NULL;
+}
+
+static const char *skip_int(const char *p) {
+  const char *digits = p + (*p == '-');
+  const gsize n = strspn(digits, "0123456789");
+  return n > 0 ? digits + n : NULL;
+}
+
+/* "(int,int)" */
+static const char *skip_corner(const char *p) {
+  if (*p != '(' || (p = skip_int(p + 1)) == NULL || *p != ',' || (p = skip_int(p + 1)) == NULL || *p != ')')
+    return NULL;
+  return p + 1;
+}
+
+gboolean ax_answer_is_well_formed(const char *text) {
+  gboolean in_ref = FALSE;
+  for (const char *p = text; (p = strchr(p, '<')) != NULL;) {
+    if (g_str_has_prefix(p, "<ref>")) {
+      if (in_ref)
+        return FALSE;
+      in_ref = TRUE;
+      p += 5;
+    } else if (g_str_has_prefix(p, "</ref>")) {
+      if (!in_ref)
+        return FALSE;
+      in_ref = FALSE;
+      p += 6;
+    } else if (g_str_has_prefix(p, "<box>")) {
+      p += 5;
+      p += strspn(p, " \t\r\n");
+      if (in_ref || (p = skip_corner(p)) == NULL || *p != ',' || (p = skip_corner(p + 1)) == NULL)
+        return FALSE;
+      p += strspn(p, " \t\r\n");
+      if (!g_str_has_prefix(p, "</box>"))
+        return FALSE;
+      p += 6;
+    } else if (g_str_has_prefix(p, "</box>") || g_str_has_prefix(p, "<obj_") || g_str_has_prefix(p, "<image") || g_str_has_prefix(p, "<emb>") ||
+               g_str_has_prefix(p, "</emb>") || g_str_has_prefix(p, "<start_of_turn>") || g_str_has_prefix(p, "<end_of_turn>"))
+      return FALSE;
+    else
+      p++;
+  }
+  return !in_ref;
+}
+
+/* ---- choices ---- */
+
+static void choice_clear(gpointer data) { g_free(((AxChoice *) data)->label); }
+
+/* "(x)" with one letter or one or two digits; returns what follows or NULL. */
+static const char *read_tag(const char *p, char tag[4]) {
+  gsize n = 0;
+  if (*p == '(')
+    n = g_ascii_isalpha(p[1]) ? 1 : strspn(p + 1, "0123456789");
+  if (n == 0 || n > 2 || p[1 + n] != ')')
+    return NULL;
+  memcpy(tag, p + 1, n);
+  tag[n] = '\0';
+  return p + n + 2;
+}
+
+GArray *ax_answer_choices(const char *text) {
+  GArray *choices = g_array_new(FALSE, TRUE, sizeof(AxChoice));
+  g_array_set_clear_func(choices, choice_clear);
+  g_autofree char *inner = g_strstrip(g_strdup(text));
+  const char *p = inner;
+  while (*p != '\0') {
+    AxChoice choice = {0};
+    const char *label = read_tag(p, choice.tag);
+    if (label == NULL || choices->len >= 64) {
+      g_array_set_size(choices, 0);
+      break;
+    }
+    /* The label goes up to the next ", (tag)". */
+    char next_tag[4];
+    const char *end = label;
+    while (*end != '\0' && !(end[0] == ',' && end[1] == ' ' && read_tag(end + 2, next_tag) != NULL))
+      end++;
+    g_autofree char *words = g_strstrip(g_strndup(label, (gsize) (end - label)));
+    if (*words != '\0')
+      choice.label = g_steal_pointer(&words);
+    g_array_append_val(choices, choice);
+    p = *end == ',' ? end + 2 : end;
+  }
+  return choices;
+}
+
+/* ---- clean-up ---- */
+
+/* The line breaks of Python's splitlines(): the length of the one at p, or 0. */
+static gsize line_break(const char *p) {
+  if (p[0] == '\r')
+    return p[1] == '\n' ? 2 : 1;
+  if ((p[0] >= '\n' && p[0] <= '\f') || (p[0] >= 0x1c && p[0] <= 0x1e))
+    return 1;
+  if (g_str_has_prefix(p, "\xC2\x85"))
+    return 2;
+  if (g_str_has_prefix(p, "\xE2\x80\xA8") || g_str_has_prefix(p, "\xE2\x80\xA9"))
+    return 3;
+  return 0;
+}
+
+/* Without Unicode's white space at both ends; text is valid UTF-8. */
+static char *strip(const char *text, gsize n) {
+  const char *end = text + n;
+  while (text < end && (g_unichar_isspace(g_utf8_get_char(text)) || line_break(text) > 0))
+    text = g_utf8_next_char(text);
+  while (end > text) {
+    const char *before = g_utf8_prev_char(end);
+    if (!g_unichar_isspace(g_utf8_get_char(before)) && line_break(before) == 0)
+      break;
+    end = before;
+  }
+  return g_strndup(text, (gsize) (end - text));
+}
+
+char *ax_answer_postprocess(const char *text) {
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
+  g_autofree char *whole = strip(valid, strlen(valid));
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  GString *out = g_string_new(NULL);
+  for (const char *line = whole; *line != '\0';) {
+    const char *end = line;
+    while (*end != '\0' && line_break(end) == 0)
+      end = g_utf8_next_char(end);
+    g_autofree char *stripped = strip(line, (gsize) (end - line));
+    /* Repetitions are found before the ends are stripped, as in the reference. */
+    if (g_hash_table_add(seen, g_strndup(line, (gsize) (end - line))) && *stripped != '\0') {
+      if (out->len > 0)
+        g_string_append_c(out, '\n');
+      g_string_append(out, stripped);
+    }
+    line = end + line_break(end);
+  }
+  return g_string_free(out, FALSE);
+}
