@@ -55,6 +55,17 @@ extern const AxOp ax_ops_matrix[], ax_ops_rows[], ax_ops_elements[], ax_ops_lm[]
 /* The i-th operation over all tables, or NULL past the last. */
 const AxOp *ax_op_at (int i);
 
+/* What a setup() made in ordinary memory for run() to hand to an operation: where the operations work on a device's memory (kernels/cuda), a copy there and the
+ * original freed, else the same. ax_op_device_free() frees what it returned. */
+#ifdef AX_OPTABLE_DEVICE
+void *ax_op_device (void *host, size_t bytes);
+void ax_op_device_free (void *device);
+#else
+static inline void *ax_op_device (void *host, size_t bytes) { (void) bytes; return host; }
+void free (void *p);
+static inline void ax_op_device_free (void *device) { free (device); }
+#endif
+
 /* xorshift64*; state must not be 0. */
 uint64_t ax_op_random (uint64_t *state);
 /* Draws dimensions for a test; a quarter of the draws take the smallest sizes. */

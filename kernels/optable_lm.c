@@ -221,7 +221,7 @@ targets_of (const int *d)
 static void *
 targets_setup (const int *d, void *const *a)
 {
-  return targets_of (d);
+  return ax_op_device (targets_of (d), (Z) d[0] * sizeof (int32_t));
 }
 
 static int
@@ -315,8 +315,8 @@ const AxOp ax_ops_lm[] = {
   { "gated_gelu_backward", "n", { 1 }, { 300 }, { 60001 }, { { 1700 * 2048 } },
     gated_gelu_backward_arrays, NULL, gated_gelu_backward_run, NULL, gated_gelu_backward_reference, NULL },
   { "cross_entropy", "rows n", { 1, 1 }, { 20, 200 }, { 9, 20000 }, { { 64, 262144 } },
-    cross_entropy_arrays, targets_setup, cross_entropy_run, free, cross_entropy_reference, NULL },
+    cross_entropy_arrays, targets_setup, cross_entropy_run, ax_op_device_free, cross_entropy_reference, NULL },
   { "cross_entropy_backward", "rows n", { 1, 1 }, { 20, 200 }, { 9, 20000 }, { { 64, 262144 } },
-    cross_entropy_backward_arrays, targets_setup, cross_entropy_backward_run, free, cross_entropy_backward_reference, NULL },
+    cross_entropy_backward_arrays, targets_setup, cross_entropy_backward_run, ax_op_device_free, cross_entropy_backward_reference, NULL },
   { NULL },
 };

@@ -78,8 +78,9 @@ weights_of (const int *d, const float *w, double *kept, double *error)
         kept[at] = v;
         error[at] = 0;
         if (d[3] == AX_Q_BF16) {
-          uint16_t h;
-          ax_f32_to_bf16 (1, w + at, &h);
+          uint32_t u;
+          memcpy (&u, w + at, sizeof u);
+          const uint16_t h = (uint16_t) ((u + 0x7fff + (u >> 16 & 1)) >> 16); /* no NaN among them */
           kept[at] = ax_op_value (AX_OP_BF16, &h, 0);
         } else if (d[3] >= AX_Q_Q8)
           error[at] = (double) top / 254 * (1 + 0x1p-10) + 3e-8; /* half a step, which is rounded up to a float16 */

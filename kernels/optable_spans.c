@@ -56,7 +56,7 @@ spans_setup (const int *d, void *const *a)
     abort ();
   for (int i = 0; i < d[0]; i++)
     spans[i] = span_of (d, i);
-  return spans;
+  return ax_op_device (spans, (Z) d[0] * sizeof *spans);
 }
 
 static bool
@@ -338,18 +338,18 @@ backward_flops (const int *d)
 const AxOp ax_ops_spans[] = {
   { "span_attention", "tq extra group kv hd pattern bf16", { 1, 0, 1, 1, 1, 0, 0 }, { 90, 60, 3, 2, 40, PATTERNS - 1, 0 }, { 200, 70, 2, 2, 24, PREFIX, 0 },
     { { 512, 0, 4, 1, 256, CAUSAL }, { 1500, 0, 4, 1, 256, CAUSAL }, { 1700, 0, 4, 1, 256, PREFIX }, { 40, 1500, 4, 1, 256, CAUSAL } },
-    forward_arrays, spans_setup, forward_run, free, forward_reference, forward_flops },
+    forward_arrays, spans_setup, forward_run, ax_op_device_free, forward_reference, forward_flops },
   { "span_attention_bf16", "tq extra group kv hd pattern bf16", { 1, 0, 1, 1, 32, 0, 1 }, { 150, 250, 3, 2, 33, PATTERNS - 1, 1 }, { 200, 70, 2, 2, 96, PREFIX, 1 },
     { { 512, 0, 4, 1, 256, CAUSAL, 1 }, { 1500, 0, 4, 1, 256, CAUSAL, 1 }, { 1700, 0, 4, 1, 256, PREFIX, 1 }, { 40, 1500, 4, 1, 256, CAUSAL, 1 } },
-    forward_arrays, spans_setup, forward_run, free, forward_reference, forward_flops },
+    forward_arrays, spans_setup, forward_run, ax_op_device_free, forward_reference, forward_flops },
   { "span_attention_backward", "tq extra group kv hd pattern bf16", { 1, 0, 1, 1, 1, 0, 0 }, { 90, 60, 3, 2, 40, PATTERNS - 1, 0 }, { 300, 30, 2, 2, 16, PREFIX, 0 },
     { { 1700, 0, 4, 1, 256, PREFIX } },
-    backward_arrays, spans_setup, backward_run, free, backward_reference, backward_flops },
+    backward_arrays, spans_setup, backward_run, ax_op_device_free, backward_reference, backward_flops },
   { "span_attention_bf16_backward", "tq extra group kv hd pattern bf16", { 1, 0, 1, 1, 32, 0, 1 }, { 150, 250, 3, 2, 33, PATTERNS - 1, 1 },
     { 300, 30, 2, 2, 32, PREFIX, 1 }, { { 1700, 0, 4, 1, 256, PREFIX, 1 } },
-    backward_arrays, spans_setup, backward_run, free, backward_reference, backward_flops },
+    backward_arrays, spans_setup, backward_run, ax_op_device_free, backward_reference, backward_flops },
   { "cache_attention", "tq extra group kv hd pattern type", { 1, 0, 1, 1, 1, 0, 0 }, { 3, 300, 4, 2, 40, PATTERNS - 1, AX_KV_BF16 }, { 2, 700, 4, 2, 24, HOLES, AX_KV_BF16 },
     { { 1, 127, 4, 1, 256, CAUSAL, AX_KV_F16 }, { 1, 1499, 4, 1, 256, CAUSAL, AX_KV_F16 }, { 1, 1499, 4, 1, 256, CAUSAL, AX_KV_F32 } },
-    cache_arrays, spans_setup, cache_run, free, cache_reference, NULL },
+    cache_arrays, spans_setup, cache_run, ax_op_device_free, cache_reference, NULL },
   { NULL },
 };

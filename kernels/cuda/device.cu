@@ -1,0 +1,200 @@
+/* device.cu: the graphics processor behind device.h. */
+#include "kernels/cuda/common.cuh"
+
+#include <stdio.h>
+#include <string.h>
+
+cudaStream_t ax_cuda_stream;
+
+namespace {
+
+enum { NEW, READY, FAILED } state = NEW;
+char reason[512], error_text[256], device_name[256];
+int multiprocessors;
+void *scratch;
+size_t scratch_bytes;
+
+bool
+keep (cudaError_t code, const char *what)
+{
+  if (code == cudaSuccess)
+    return true;
+  if (!error_text[0])
+    snprintf (error_text, sizeof error_text, "%s: %s", what, cudaGetErrorString (code));
+  return false;
+}
+
+const char *
+not_ready (const char *text)
+{
+  snprintf (reason, sizeof reason, "%s", text);
+  state = FAILED;
+  return reason;
+}
+
+const char *
+begin (void)
+{
+  int count = 0;
+  const cudaError_t code = cudaGetDeviceCount (&count);
+  if (code == cudaErrorInsufficientDriver) {
+    int driver = 0, runtime = 0;
+    cudaDriverGetVersion (&driver);
+    cudaRuntimeGetVersion (&runtime);
+    if (driver == 0)
+      return not_ready ("no NVIDIA driver is installed");
+    snprintf (reason, sizeof reason, "the NVIDIA driver serves CUDA %d.%d and this program needs %d.%d: update the driver", driver / 1000, driver / 10 % 100,
+              runtime / 1000, runtime / 10 % 100);
+    state = FAILED;
+    return reason;
+  }
+  if (code == cudaErrorNoDevice || (code == cudaSuccess && count == 0))
+    return not_ready ("there is no NVIDIA graphics processor");
+  if (code != cudaSuccess)
+    return not_ready (cudaGetErrorString (code));
+  cudaDeviceProp properties;
+  if (cudaSetDevice (0) != cudaSuccess || cudaGetDeviceProperties (&properties, 0) != cudaSuccess)
+    return not_ready ("the graphics processor does not answer");
+  if (properties.major < 8) {
+    snprintf (reason, sizeof reason, "%s is too old: compute capability %d.%d, at least 8.0 is needed", properties.name, properties.major, properties.minor);
+    state = FAILED;
+    return reason;
+  }
+  if (cudaStreamCreateWithFlags (&ax_cuda_stream, cudaStreamNonBlocking) != cudaSuccess)
+    return not_ready ("the graphics processor has no free memory");
+  snprintf (device_name, sizeof device_name, "%s", properties.name);
+  multiprocessors = properties.multiProcessorCount;
+  state = READY;
+  return nullptr;
+}
+
+}
+
+bool
+ax_cuda_ok (void)
+{
+  return error_text[0] == 0;
+}
+
+void
+ax_cuda_check_launch (const char *what)
+{
+  keep (cudaGetLastError (), what);
+}
+
+extern "C" {
+
+const char *
+ax_cuda_start (void)
+{
+  return state == READY ? nullptr : begin ();
+}
+
+bool ax_cuda_is_real (void) { return true; }
+const char *ax_cuda_device_name (void) { return device_name; }
+int ax_cuda_multiprocessors (void) { return multiprocessors; }
+
+void
+ax_cuda_memory (size_t *free_bytes, size_t *total_bytes)
+{
+  *free_bytes = *total_bytes = 0;
+  keep (cudaMemGetInfo (free_bytes, total_bytes), "asking for the free memory");
+}
+
+void *
+ax_cuda_alloc (size_t bytes)
+{
+  void *p = nullptr;
+  if (cudaMalloc (&p, bytes ? bytes : 1) == cudaSuccess)
+    return p;
+  cudaGetLastError (); /* being out of memory is the caller's to report */
+  return nullptr;
+}
+
+void
+ax_cuda_free (void *p)
+{
+  if (p)
+    keep (cudaFree (p), "freeing memory");
+}
+
+void
+ax_cuda_upload (void *device, const void *host, size_t bytes)
+{
+  if (bytes && ax_cuda_ok () && keep (cudaMemcpyAsync (device, host, bytes, cudaMemcpyHostToDevice, ax_cuda_stream), "copying to the device"))
+    keep (cudaStreamSynchronize (ax_cuda_stream), "copying to the device");
+}
+
+void
+ax_cuda_download (void *host, const void *device, size_t bytes)
+{
+  if (bytes && ax_cuda_ok () && keep (cudaMemcpyAsync (host, device, bytes, cudaMemcpyDeviceToHost, ax_cuda_stream), "copying from the device"))
+    keep (cudaStreamSynchronize (ax_cuda_stream), "working on the device");
+}
+
+void
+ax_cuda_copy (void *to, const void *from, size_t bytes)
+{
+  if (bytes && ax_cuda_ok ())
+    keep (cudaMemcpyAsync (to, from, bytes, cudaMemcpyDeviceToDevice, ax_cuda_stream), "copying on the device");
+}
+
+void
+ax_cuda_zero (void *p, size_t bytes)
+{
+  if (bytes && ax_cuda_ok ())
+    keep (cudaMemsetAsync (p, 0, bytes, ax_cuda_stream), "clearing memory");
+}
+
+void
+ax_cuda_sync (void)
+{
+  keep (cudaStreamSynchronize (ax_cuda_stream), "working on the device");
+}
+
+const char *
+ax_cuda_error (void)
+{
+  static char text[256];
+  if (ax_cuda_ok ())
+    ax_cuda_sync ();
+  if (ax_cuda_ok ())
+    return nullptr;
+  memcpy (text, error_text, sizeof text);
+  error_text[0] = 0;
+  return text;
+}
+
+void *
+ax_cuda_scratch (size_t bytes)
+{
+  if (bytes > scratch_bytes) {
+    ax_cuda_sync (); /* earlier work may still use the old piece */
+    ax_cuda_free (scratch);
+    scratch = ax_cuda_alloc (bytes);
+    scratch_bytes = scratch ? bytes : 0;
+    if (!scratch)
+      keep (cudaErrorMemoryAllocation, "scratch memory of the operations");
+  }
+  return scratch;
+}
+
+float
+ax_cuda_time (void (*fn) (void *ctx), void *ctx, int rounds)
+{
+  cudaEvent_t from, to;
+  float ms = 0;
+  if (!keep (cudaEventCreate (&from), "timing") || !keep (cudaEventCreate (&to), "timing"))
+    return 0;
+  cudaEventRecord (from, ax_cuda_stream);
+  for (int i = 0; i < rounds; i++)
+    fn (ctx);
+  cudaEventRecord (to, ax_cuda_stream);
+  keep (cudaEventSynchronize (to), "timing");
+  cudaEventElapsedTime (&ms, from, to);
+  cudaEventDestroy (from);
+  cudaEventDestroy (to);
+  return ms;
+}
+
+}

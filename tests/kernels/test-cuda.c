@@ -1,0 +1,131 @@
+/* Runs every entry of the operation table through the kernels of kernels/cuda: against the double-precision reference on random shapes with the bounds of the
+ * table; and twice for the same bits. Built once with the kernels on the processor (kernels/cuda/emulator.h), so that they are tested on any machine, and, where
+ * the CUDA toolkit is, once with the real ones: that program skips on a machine without a device. */
+#include "kernels/cuda/names.h"
+
+#include "kernels/cuda/device.h"
+#include "tests/kernels/op-case.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *
+ax_op_device (void *host, size_t bytes)
+{
+  void *device = ax_cuda_alloc (bytes);
+  g_assert_nonnull (device);
+  ax_cuda_upload (device, host, bytes);
+  free (host);
+  return device;
+}
+
+void
+ax_op_device_free (void *device)
+{
+  ax_cuda_free (device);
+}
+
+/* The arrays, guard zones included, in device memory for the time of a run. */
+static void
+run_on_device (const AxOp *op, const int *d, OpArrays *s)
+{
+  void *base[AX_OP_ARRAYS], *data[AX_OP_ARRAYS];
+  for (int i = 0; i < s->n; i++) {
+    const gsize before = (gsize) ((guint8 *) s->data[i] - s->array[i].base), whole = s->array[i].bytes + 2 * before;
+    base[i] = ax_cuda_alloc (whole);
+    g_assert_nonnull (base[i]);
+    ax_cuda_upload (base[i], s->array[i].base, whole);
+    data[i] = (guint8 *) base[i] + before;
+  }
+  void *state = op->setup ? op->setup (d, data) : NULL;
+  op->run (state, d, data);
+  for (int i = 0; i < s->n; i++) {
+    ax_cuda_download (s->array[i].base, base[i], s->array[i].bytes + 2 * (gsize) ((guint8 *) s->data[i] - s->array[i].base));
+    ax_cuda_free (base[i]);
+  }
+  if (op->teardown)
+    op->teardown (state);
+  const char *error = ax_cuda_error ();
+  if (error)
+    g_error ("%s: %s", op->name, error);
+}
+
+#define CASES_REAL 10
+#define CASES_EMULATED 4 /* slow: a fiber a thread */
+
+static void
+test_reference (gconstpointer data)
+{
+  const AxOp *op = data;
+  guint64 state = 0x9e3779b97f4a7c15ull ^ g_str_hash (op->name);
+  const int cases = ax_cuda_is_real () ? CASES_REAL : CASES_EMULATED;
+  double worst = 0;
+  for (int i = 0; i < cases; i++) {
+    int d[AX_OP_DIMS];
+    ax_op_draw (op, &state, d);
+    worst = MAX (worst, op_check_case (op, d, ax_op_random (&state) | 1, ax_cuda_device_name (), run_on_device));
+  }
+  if (ax_cuda_is_real ())
+    worst = MAX (worst, op_check_case (op, op->wide, ax_op_random (&state) | 1, ax_cuda_device_name (), run_on_device));
+  g_test_message ("%-24s %s %d shapes, %5.1f %% of the bound used", op->name, ax_cuda_device_name (), cases, 100 * worst);
+}
+
+static void
+test_repeat (gconstpointer data)
+{
+  const AxOp *op = data;
+  guint64 state = g_str_hash (op->name) | 1;
+  int d[AX_OP_DIMS];
+  OpArrays first, again;
+  ax_op_draw (op, &state, d);
+  op_arrays_init (&first, op, d, 77);
+  op_arrays_init (&again, op, d, 77);
+  run_on_device (op, d, &first);
+  run_on_device (op, d, &again);
+  for (int i = 0; i < first.n; i++)
+    g_assert_cmpmem (first.data[i], first.array[i].bytes, again.data[i], again.array[i].bytes);
+  op_arrays_clear (&first);
+  op_arrays_clear (&again);
+}
+
+/* Sizes of the language model's vocabulary and of a long cache: where pieces meet. */
+static void
+test_argmax (void)
+{
+  const gsize sizes[] = { 1, 31, 5000, 70001 };
+  for (guint k = 0; k < G_N_ELEMENTS (sizes); k++)
+    for (int round = 0; round < 3; round++) {
+      const gsize n = sizes[k], best = round == 0 ? 0 : round == 1 ? n - 1 : n / 3;
+      g_autofree float *x = g_new (float, n);
+      for (gsize i = 0; i < n; i++)
+        x[i] = (float) ((i * 7919) % 1000) / 1000;
+      x[n / 2] = NAN;
+      x[best] = 2;
+      if (n > 100 && round != 1)
+        x[n - 2] = 2; /* a tie: the lower index */
+      float *device = ax_cuda_alloc (n * sizeof *x);
+      ax_cuda_upload (device, x, n * sizeof *x);
+      g_assert_cmpuint (ax_argmax (n, device), ==, best);
+      ax_cuda_free (device);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  const char *why = ax_cuda_start ();
+  if (why) {
+    g_print ("1..0 # SKIP no device: %s\n", why);
+    return 0;
+  }
+  for (int i = 0; ax_op_at (i); i++) {
+    const AxOp *op = ax_op_at (i);
+    g_autofree char *reference = g_strdup_printf ("/cuda/reference/%s", op->name), *repeat = g_strdup_printf ("/cuda/repeat/%s", op->name);
+    g_test_add_data_func (reference, op, test_reference);
+    g_test_add_data_func (repeat, op, test_repeat);
+  }
+  g_test_add_func ("/cuda/argmax", test_argmax);
+  return g_test_run ();
+}
