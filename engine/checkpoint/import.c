@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "engine/checkpoint/apm_checkpoint.h"
-#include "engine/checkpoint/atomic_file.h"
-#include "engine/checkpoint/language_part.h"
-#include "engine/checkpoint/lm_adapter.h"
+#include "engine/checkpoint/attach.h"
 #include "engine/checkpoint/safetensors_writer.h"
 #include "engine/checkpoint/sentence_file.h"
 #include "engine/checkpoint/weights-private.h"
@@ -18,8 +16,7 @@ typedef struct {
   void *user;
   GCancellable *cancellable;
   JsonObject *config;
-  GPtrArray *files;      /* role, name, ..., both owned */
-  GPtrArray *base_files; /* the same of the base language model */
+  GPtrArray *files; /* role, name, ..., both owned */
 } Import;
 
 static gboolean
@@ -122,90 +119,6 @@ import_sentences(Import *self, int proj_dim, int n_objects, GError **error)
 }
 
 static gboolean
-copy_file(Import *self, const char *from, const char *name, GError **error)
-{
-  g_autofree char *to = g_build_filename(self->options->output, name, NULL);
-  g_autoptr(GBytes) bytes = ax_map_file(from, error);
-  if (bytes == NULL)
-    return FALSE;
-  gsize size;
-  const void *data = g_bytes_get_data(bytes, &size);
-  return ax_atomic_file_save(to, data, size, error);
-}
-
-/* The adapter, after it was seen to belong to the base. */
-static gboolean
-import_adapter(Import *self, GError **error)
-{
-  const AxImportOptions *o = self->options;
-  g_autoptr(AxLmWeights) adapter = ax_lm_adapter_open(o->lm_checkpoint, o->lm_alpha, error);
-  g_autoptr(AxLmWeights) base = adapter != NULL ? ax_lm_base_open(o->lm_base, error) : NULL;
-  g_autoptr(AxLmWeights) both = base != NULL ? ax_lm_weights_stack(base, adapter, error) : NULL;
-  if (both == NULL || !ax_lm_weights_verify(adapter, error))
-    return FALSE;
-  g_autofree char *path = g_build_filename(o->output, AX_LANGUAGE_ADAPTER_FILE, NULL);
-  return ax_lm_weights_get_source(adapter) == AX_LM_SOURCE_ADAPTER ? copy_file(self, o->lm_checkpoint, AX_LANGUAGE_ADAPTER_FILE, error)
-                                                                   : ax_lm_adapter_convert(adapter, path, error);
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-  return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
-
-/* The files of a Hugging Face base, by name, so that the folder does not depend on the order of the directory. They were opened before. */
-static gboolean
-import_hf_base(Import *self, GError **error)
-{
-  const char *base = self->options->lm_base;
-  g_autoptr(GError) reason = NULL;
-  g_autoptr(GDir) dir = g_dir_open(base, 0, &reason);
-  if (dir == NULL) {
-    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_READ, "%s", reason->message);
-    return FALSE;
-  }
-  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-  for (const char *name = g_dir_read_name(dir); name != NULL; name = g_dir_read_name(dir))
-    if (g_str_has_suffix(name, ".safetensors") || strcmp(name, "config.json") == 0 || strcmp(name, "tokenizer.json") == 0
-        || strcmp(name, "model.safetensors.index.json") == 0)
-      g_ptr_array_add(names, g_strdup(name));
-  g_ptr_array_sort(names, compare_names);
-  for (guint i = 0; i < names->len; i++) {
-    const char *name = names->pdata[i];
-    g_autofree char *path = g_build_filename(base, name, NULL), *target = g_strconcat("base-", name, NULL);
-    g_ptr_array_add(self->base_files, g_strconcat("lm_base/", name, NULL));
-    g_ptr_array_add(self->base_files, g_strdup(target));
-    if (!copy_file(self, path, target, error))
-      return FALSE;
-  }
-  return TRUE;
-}
-
-/* Adapter, base, and the part of model.json that names them. model.json is there already; without its language part it must not stay. */
-static gboolean
-import_language(Import *self, GError **error)
-{
-  const AxImportOptions *o = self->options;
-  g_autoptr(AxLmWeights) base = ax_lm_base_open(o->lm_base, error);
-  if (base == NULL)
-    return FALSE;
-  const gboolean hf = ax_lm_weights_get_source(base) == AX_LM_SOURCE_HF;
-  const char *gguf = hf ? NULL : ax_lm_weights_get_path(base);
-  g_autofree char *name = hf ? g_path_get_basename(o->lm_base) : g_path_get_basename(gguf);
-  if (hf ? !import_hf_base(self, error) : !ax_language_base_is_installed(gguf) && !copy_file(self, gguf, name, error))
-    return FALSE;
-  g_ptr_array_add(self->base_files, NULL);
-  const AxLanguageDescription description = {
-    .adapter = AX_LANGUAGE_ADAPTER_FILE,
-    .base = gguf,
-    .base_files = hf ? (const char *const *) self->base_files->pdata : NULL,
-    .title = name,
-  };
-  return ax_language_part_write(o->output, &description, error);
-}
-
-static gboolean
 prepare_output(const AxImportOptions *options, GError **error)
 {
   g_autofree char *json = g_build_filename(options->output, AX_MODEL_JSON, NULL);
@@ -234,7 +147,11 @@ write_model(Import *self, GError **error)
   };
   if (!ax_model_folder_write(o->output, &description, error))
     return FALSE;
-  if (o->lm_base == NULL || (step(self, "Base language model", 0.7, error) && import_language(self, error)))
+  /* The names that the published checkpoint must have are known exactly when `expected` is: then the widths count as well. */
+  const AxAttachOptions language = {
+    .folder = o->output, .adapter = o->lm_checkpoint, .base = o->lm_base, .alpha = o->lm_alpha, .check_heads = o->expected != NULL,
+  };
+  if (o->lm_base == NULL || (step(self, "Language model", 0.6, error) && ax_attach(&language, error)))
     return TRUE;
   g_unlink(json);
   return FALSE;
@@ -244,8 +161,8 @@ gboolean
 ax_import(const AxImportOptions *options, AxImportProgress progress, void *user, GCancellable *cancellable, GError **error)
 {
   g_autoptr(JsonObject) config = json_object_new();
-  g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free), base_files = g_ptr_array_new_with_free_func(g_free);
-  Import self = { options, progress, user, cancellable, config, files, base_files };
+  g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+  Import self = { options, progress, user, cancellable, config, files };
   int proj_dim = 0, n_objects = 0;
   if (options->apm_checkpoint == NULL || options->sentence_db == NULL || options->output == NULL) {
     g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, "A checkpoint, a sentence database and an output folder are needed");
@@ -257,7 +174,6 @@ ax_import(const AxImportOptions *options, AxImportProgress progress, void *user,
   }
   return prepare_output(options, error) && step(&self, "Anatomy Perception Module", 0, error)
          && import_apm(&self, &proj_dim, &n_objects, error) && step(&self, "Sentence database", 0.3, error)
-         && import_sentences(&self, proj_dim, n_objects, error)
-         && (options->lm_checkpoint == NULL || (step(&self, "Language model adapter", 0.5, error) && import_adapter(&self, error)))
-         && step(&self, "Checksums", 0.6, error) && write_model(&self, error) && step(&self, "Done", 1, error);
+         && import_sentences(&self, proj_dim, n_objects, error) && step(&self, "Checksums", 0.5, error)
+         && write_model(&self, error) && step(&self, "Done", 1, error);
 }

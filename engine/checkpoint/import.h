@@ -26,9 +26,7 @@ typedef void (*AxImportProgress)(const char *what, double share, void *user);
 /* Writes DIR/apm.safetensors (F32, every vis_model and text_model tensor), DIR/sentences.safetensors, the language model's files and
  * DIR/model.json, this last: an import that fails or is cancelled leaves no model. A licence file beside the checkpoint is not
  * looked for: the published weights' terms are the caller's to add.
- * The language part: adapter and base are opened together, every name, count (spec 6.5) and shape checked. The adapter becomes
- * DIR/lm_adapter.safetensors, its numbers unchanged; the base's *.safetensors, config.json and tokenizer.json are copied as "base-...",
- * a GGUF under its own name unless it lies where it is found anyway (ax_language_base_is_installed()).
+ * The language part is made as ax_attach() does.
  * FALSE with AX_CHECKPOINT_ERROR, or G_IO_ERROR_CANCELLED. */
 gboolean ax_import(const AxImportOptions *options, AxImportProgress progress, void *user, GCancellable *cancellable, GError **error);
 
