@@ -18,6 +18,7 @@ static const CliCommand *const commands[] = {
   &cli_command_db_info,
   &cli_command_eval,
   &cli_command_import,
+  &cli_command_attach,
   &cli_command_info,
   &cli_command_bench_kernels,
   &cli_command_bench_model,

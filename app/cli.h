@@ -53,4 +53,4 @@ gboolean cli_parse_shard (const char *text, gint64 *index, gint64 *count);
 
 /* The commands, one table a file. */
 extern const CliCommand cli_command_perceive, cli_command_flip, cli_command_batch, cli_command_train_apm, cli_command_train_align, cli_command_train_instruct, cli_command_db_vectors, cli_command_db_build,
-  cli_command_db_info, cli_command_eval, cli_command_import, cli_command_info, cli_command_bench_kernels, cli_command_bench_model, cli_command_bench_lm, cli_command_data_phantom, cli_command_data_instruct;
+  cli_command_db_info, cli_command_eval, cli_command_import, cli_command_attach, cli_command_info, cli_command_bench_kernels, cli_command_bench_model, cli_command_bench_lm, cli_command_data_phantom, cli_command_data_instruct;

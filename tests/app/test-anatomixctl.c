@@ -1,6 +1,7 @@
 /* The command line as a user meets it: the program is run, its exit status, stdout and stderr are looked at. Argument: the path of anatomixctl. What needs the
  * bundled model is skipped where data/models/anatomix-mini is not there. */
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
@@ -392,6 +393,57 @@ remove_folder (const char *path)
   remove (path);
 }
 
+/* A copy of the bundled model gets the reference's tiny language part; what does not fit is said, and the folder stays as it was. */
+static void
+test_attach (void)
+{
+  const char *shared = g_getenv ("AX_SHARED");
+  g_autofree char *base = g_build_filename (shared ? shared : ".", "reference", "F_lm_tiny", "base", NULL);
+  g_autofree char *adapter = g_build_filename (shared ? shared : ".", "reference", "F_lm_tiny", "lm.pt", NULL);
+  if (!need_model ())
+    return;
+  if (!g_file_test (adapter, G_FILE_TEST_EXISTS)) {
+    g_test_skip ("reference/F_lm_tiny is absent");
+    return;
+  }
+  static const char *const files[] = { "model.json", "apm.safetensors", "sentences.safetensors" };
+  g_autofree char *model = g_build_filename (folder, "attached", NULL), *json = g_build_filename (model, "model.json", NULL);
+  g_autofree char *terms = g_build_filename (folder, "terms.txt", NULL), *licence = g_strconcat ("Some terms=", terms, NULL);
+  g_autoptr (GError) error = NULL;
+  g_assert_cmpint (g_mkdir (model, 0755), ==, 0);
+  g_assert_true (g_file_set_contents (terms, "These are the terms.", -1, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_autofree char *from = g_build_filename (g_getenv ("AX_SOURCE_ROOT"), "data", "models", "anatomix-mini", files[i], NULL);
+    g_autofree char *to = g_build_filename (model, files[i], NULL), *bytes = NULL;
+    gsize size;
+    g_assert_true (g_file_get_contents (from, &bytes, &size, NULL));
+    g_assert_true (g_file_set_contents (to, bytes, (gssize) size, NULL));
+  }
+  g_autofree char *before = NULL, *after = NULL;
+  g_assert_true (g_file_get_contents (json, &before, NULL, NULL));
+  Run run = RUN ("attach", model, adapter);
+  g_assert_cmpint (run.status, ==, 2);
+  run_clear (&run);
+  run = RUN ("attach", model, base, "--lm-base", base);
+  assert_failure (&run, 1, "adapter_config.json");
+  run = RUN ("attach", model, adapter, "--lm-base", base, "--store", "7bit");
+  g_assert_cmpint (run.status, ==, 2);
+  run_clear (&run);
+  g_assert_true (g_file_get_contents (json, &after, NULL, NULL));
+  g_assert_cmpstr (before, ==, after);
+
+  run = RUN ("attach", model, adapter, "--lm-base", base, "--store", "8bit", "--title", "Tiny", "--licence", licence);
+  assert_success (&run);
+  run_clear (&run);
+  run = RUN ("info", model);
+  assert_success (&run);
+  g_assert_nonnull (strstr (run.out, "language part: Tiny"));
+  g_assert_nonnull (strstr (run.out, "LoRA of rank 8 in 8 layers"));
+  g_assert_nonnull (strstr (run.out, "Some terms"));
+  g_assert_nonnull (strstr (run.out, "I8    [557, 128]"));
+  run_clear (&run);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -411,6 +463,7 @@ main (int argc, char **argv)
   g_test_add_func ("/app/anatomixctl/flip", test_flip);
   g_test_add_func ("/app/anatomixctl/batch", test_batch);
   g_test_add_func ("/app/anatomixctl/info", test_info);
+  g_test_add_func ("/app/anatomixctl/attach", test_attach);
   int status = g_test_run ();
   remove_folder (folder);
   g_free (folder);
