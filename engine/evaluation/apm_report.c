@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "engine/evaluation/lm_report.h"
 #include "engine/session/json-writer.h"
 
 static const char *const truth_names[AX_TRUTH_N] = {"radiologists", "all_known"};
@@ -154,6 +155,8 @@ char *ax_apm_report_json(const AxApmFigures *f, const AxApmReportInfo *info) {
 
   json_structures(j, f);
   json_findings(j, f);
+  if (info->language != NULL)
+    ax_lm_report_json(info->language, j);
   ax_json_end(j);
   return ax_json_finish(j);
 }
@@ -251,6 +254,8 @@ char *ax_apm_report_markdown(const AxApmFigures *f, const AxApmReportInfo *info)
       g_string_append(s, " |\n");
     }
   }
+  if (info->language != NULL)
+    ax_lm_report_markdown(info->language, s);
   return g_string_free(s, FALSE);
 }
 
@@ -345,5 +350,7 @@ gboolean ax_apm_report_charts(const AxApmFigures *f, const AxApmReportInfo *info
   }
   g_autofree char *title = g_strdup_printf("Reliability: %s, %s patients", info->model_name, info->part);
   g_autofree char *path = g_build_filename(dir, "quality-reliability.png", NULL);
+  if (info->language != NULL && !ax_lm_report_chart(info->language, info->model_name, dir, error))
+    return FALSE;
   return ax_plot_reliability(path, title, f->calibration_bins, AX_N_CALIBRATION_BINS, f->calibration_error.value, error);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/evaluation/apm_figures.h"
+#include "engine/evaluation/eval_lm.h"
 
 G_BEGIN_DECLS
 
@@ -14,6 +15,7 @@ typedef struct {
   const char *date;                      /* "2026-11-24" */
   guint rounds;                          /* of the bootstrap */
   guint64 seed;
+  const AxLmEvaluation *language;        /* of the language part (lm_report.h), or NULL */
 } AxApmReportInfo;
 
 /* The JSON object; undefined figures are null. Free with g_free(). */

@@ -23,7 +23,7 @@ static char *resolve(const char *config_path, const char *value) {
 }
 
 static gboolean check_keys(JsonObject *object, const char *path, GError **error) {
-  static const char *const known[] = {"model", "data", "split", "part", "out", "mirrored_films", "rounds", "seed", "limit", NULL};
+  static const char *const known[] = {"model", "data", "split", "part", "out", "mirrored_films", "rounds", "seed", "limit", "language", NULL};
   g_autoptr(GList) members = json_object_get_members(object);
   for (GList *l = members; l != NULL; l = l->next)
     if (!g_strv_contains(known, l->data) && !g_str_has_prefix(l->data, "//")) {
@@ -70,7 +70,7 @@ AxEvalConfig *ax_eval_config_load(const char *path, GError **error) {
   g_autoptr(JsonObject) object = ax_json_load_object(path, error);
   if (object == NULL || !check_keys(object, path, error))
     return NULL;
-  const char *model = NULL, *out = NULL, *part = "test", *data = ax_json_get_string(object, "data", error);
+  const char *model = NULL, *out = NULL, *part = "test", *language = "no", *data = ax_json_get_string(object, "data", error);
   if (data == NULL) {
     g_prefix_error(error, "%s: ", path);
     return NULL;
@@ -78,7 +78,7 @@ AxEvalConfig *ax_eval_config_load(const char *path, GError **error) {
   const char *split = ax_json_get_string(object, "split", error);
   gint64 rounds = 1000, seed = 2025, limit = 0;
   if (split == NULL || !optional_string(object, "model", &model, error) || !optional_string(object, "out", &out, error) ||
-      !optional_string(object, "part", &part, error) || !optional_number(object, "rounds", 100000, &rounds, error) ||
+      !optional_string(object, "part", &part, error) || !optional_string(object, "language", &language, error) || !optional_number(object, "rounds", 100000, &rounds, error) ||
       !optional_number(object, "seed", G_MAXINT64, &seed, error) || !optional_number(object, "limit", 1000000, &limit, error)) {
     g_prefix_error(error, "%s: ", path);
     return NULL;
@@ -95,6 +95,15 @@ AxEvalConfig *ax_eval_config_load(const char *path, GError **error) {
     return NULL;
   }
   c->part = (AxSplitPart) p;
+  static const char *const languages[] = {"no", "rule", "quick", "full"};
+  guint l = 0;
+  while (l < G_N_ELEMENTS(languages) && strcmp(languages[l], language) != 0)
+    l++;
+  if (l == G_N_ELEMENTS(languages)) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH, "%s: \"language\" is \"%s\"; it must be no, rule, quick or full", path, language);
+    return NULL;
+  }
+  c->language = (AxEvalLanguage) l;
   c->data = resolve(path, data), c->split_file = resolve(path, split);
   c->model = model != NULL ? resolve(path, model) : NULL;
   c->out = out != NULL ? resolve(path, out) : NULL;

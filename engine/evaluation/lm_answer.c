@@ -22,7 +22,19 @@ tagged_boxes (const AxImageFacts *f, guint32 which, const char *label)
   return g_string_free (s, FALSE);
 }
 
-/* The finding whose box agrees best with the region; -1 when nothing reaches into a fifth of it. */
+/* The likelihood of a finding's image label; a finding that no label is about counts little. */
+static double
+likelihood (const AxImageFacts *f, AxMark mark)
+{
+  double most = 0.02;
+  for (guint l = 0; l < AX_DATASET_N_LABELS; l++)
+    if (f->trust[l] > 0 && ax_mark_of_label (ax_label_name (l)) == (int) mark)
+      most = MAX (most, (double) f->likely[l]);
+  return most;
+}
+
+/* The finding of a region: with the truth the box that agrees best; with a model's view the likeliest finding of those that fill a fifth of the region.
+ * -1 when there is none. */
 static int
 finding_in (const AxImageFacts *f, AxBox region)
 {
@@ -31,9 +43,9 @@ finding_in (const AxImageFacts *f, AxBox region)
   for (guint i = 0; i < f->n_drawn; i++) {
     const AxBox b = f->drawn[i].box;
     const double w = MIN (b.x2, region.x2) - MAX (b.x1, region.x1), h = MIN (b.y2, region.y2) - MAX (b.y1, region.y1);
-    const double iou = ax_box_iou (b, region);
-    if (w > 0 && h > 0 && w * h >= 0.2 * ax_box_area (region) && iou > most) {
-      most = iou;
+    const double iou = ax_box_iou (b, region), score = f->phantom ? likelihood (f, f->drawn[i].mark) : iou;
+    if (w > 0 && h > 0 && w * h >= 0.2 * ax_box_area (region) && score > most) {
+      most = score;
       best = (int) i;
     }
   }

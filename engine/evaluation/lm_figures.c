@@ -271,12 +271,10 @@ score_caption (Score *s, const AxKnownFinding *truth, const char *answer)
   }
   row (s, AX_LMF_CAPTION_FINDING, 0, right, 0, 0);
   if (truth->place.side != AX_SIDE_NONE) {
-    const guint want = truth->place.side == AX_SIDE_BOTH ? BIT (AX_SIDE_RIGHT) | BIT (AX_SIDE_LEFT) : BIT (truth->place.side);
-    const AxZoneSet thirds = AX_ZONE_UPPER | AX_ZONE_MID | AX_ZONE_LOWER, all = truth->place.zones & thirds;
-    /* A box over all thirds is "the lung": no zone is said. Fluid has none either. */
-    const gboolean zone_right = all == thirds || all == 0 ? (zones & thirds) == 0 || (zones & thirds) == thirds : (zones & thirds) == all;
-    row (s, AX_LMF_CAPTION_SIDE, 0, sides == want, 0, 0);
-    row (s, AX_LMF_CAPTION_PLACE, 0, sides == want && zone_right, 0, 0);
+    gboolean side;
+    const gboolean place = ax_place_is_said (s->facts, truth->mark, truth->box, sides, zones, &side);
+    row (s, AX_LMF_CAPTION_SIDE, 0, side, 0, 0);
+    row (s, AX_LMF_CAPTION_PLACE, 0, place, 0, 0);
   }
   g_autofree char *phrase = ax_finding_phrase (truth, AX_PHRASE_FULL, ax_finding_noun (truth, NULL)), *reference = ax_sentence_case (phrase, TRUE);
   row (s, AX_LMF_CAPTION_ROUGE1, 0, ax_rouge_n (reference, answer, 1).f, 0, 0);

@@ -28,7 +28,7 @@ request_free (gpointer data)
 void
 ax_lm_plan_full (AxLmPlan *p)
 {
-  *p = (AxLmPlan) { .seed = 2025, .anatomy = 150, .negatives = 110, .labels = 1000, .lists = 50, .reports = 1000, .closed = 150, .open = 120, .mirrored = 30 };
+  *p = (AxLmPlan) { .seed = 2025, .anatomy = 110, .negatives = 110, .labels = 1000, .lists = 50, .reports = 1000, .closed = 150, .open = 120, .mirrored = 26 };
 }
 
 void

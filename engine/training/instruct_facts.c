@@ -31,23 +31,44 @@ overlap_share (double a1, double a2, double b1, double b2)
   return a2 > a1 && o > 0 ? o / (a2 - a1) : 0;
 }
 
-/* The zones of one lung that a box's height fills. What lies above the lung is upper, what lies below it lower. A zone counts when it holds a quarter of
- * the box, or when the box fills two thirds of the zone. */
+/* Upper, mid and lower zone and apex of the right and of the left lung. */
+static const int zone_index[2][4] = { { 22, 21, 19, 3 }, { 13, 12, 10, 2 } };
+
+/* Shares of a box's height in the thirds of one lung. What lies above the lung is upper, what lies below it lower. */
+static void
+zone_shares (const AxImageFacts *f, gboolean left, AxBox box, double share[3])
+{
+  const int *z = zone_index[left];
+  const double edges[4] = { MIN (box.y1, f->boxes[z[0]].y1), f->boxes[z[0]].y2, f->boxes[z[1]].y2, MAX (box.y2, f->boxes[z[2]].y2) };
+  for (guint i = 0; i < 3; i++)
+    share[i] = overlap_share (box.y1, box.y2, edges[i], edges[i + 1]);
+}
+
+/* The zones of one lung that a box's height fills: a zone counts when it holds a quarter of the box, or when the box fills two thirds of the zone. */
 static AxZoneSet
 zones_of (const AxImageFacts *f, gboolean left, AxBox box)
 {
-  static const int index[2][4] = { { 22, 21, 19, 3 }, { 13, 12, 10, 2 } };
-  const AxBox *upper = &f->boxes[index[left][0]], *mid = &f->boxes[index[left][1]], *lower = &f->boxes[index[left][2]], *apex = &f->boxes[index[left][3]];
-  if (overlap_share (box.y1, box.y2, -1e6, apex->y2) > 0.85)
+  if (overlap_share (box.y1, box.y2, -1e6, f->boxes[zone_index[left][3]].y2) > 0.85)
     return AX_ZONE_UPPER | AX_ZONE_APEX;
-  const double edges[4] = { MIN (box.y1, upper->y1), upper->y2, mid->y2, MAX (box.y2, lower->y2) };
+  double share[3];
+  zone_shares (f, left, box, share);
   AxZoneSet set = 0;
-  for (guint z = 0; z < 3; z++) {
-    const AxBox *zone = z == 0 ? upper : z == 1 ? mid : lower;
-    if (overlap_share (box.y1, box.y2, edges[z], edges[z + 1]) >= 0.25 || overlap_share (zone->y1, zone->y2, box.y1, box.y2) >= 0.67)
-      set |= BIT (z);
+  for (guint i = 0; i < 3; i++) {
+    const AxBox *zone = &f->boxes[zone_index[left][i]];
+    if (share[i] >= 0.25 || overlap_share (zone->y1, zone->y2, box.y1, box.y2) >= 0.67)
+      set |= BIT (i);
   }
   return set;
+}
+
+/* The share of a box that lies on the patient's right of the midline between the lungs' inner borders, whichever lung is at the picture's left. */
+static double
+right_share (const AxImageFacts *f, AxBox box)
+{
+  const AxBox *r = &f->boxes[RIGHT_LUNG], *l = &f->boxes[LEFT_LUNG];
+  const gboolean usual = r->x1 + r->x2 < l->x1 + l->x2;
+  const double middle = usual ? (r->x2 + l->x1) / 2 : (l->x2 + r->x1) / 2, share = overlap_share (box.x1, box.x2, -1e6, middle);
+  return usual ? share : 1 - share;
 }
 
 AxPlace
@@ -57,12 +78,7 @@ ax_place_of_box (const AxImageFacts *f, AxMark mark, AxBox box)
   if (!f->ok || !(box.x2 > box.x1) || mark == AX_MARK_CARDIOMEGALY)
     return place;
   const AxBox *r = &f->boxes[RIGHT_LUNG], *l = &f->boxes[LEFT_LUNG];
-  /* The midline between the lungs' inner borders, whichever lung is at the picture's left. */
-  const gboolean usual = r->x1 + r->x2 < l->x1 + l->x2;
-  const double middle = usual ? (r->x2 + l->x1) / 2 : (l->x2 + r->x1) / 2;
-  double right = overlap_share (box.x1, box.x2, -1e6, middle);
-  if (!usual)
-    right = 1 - right;
+  const double right = right_share (f, box);
   place.side = right >= 0.7 ? AX_SIDE_RIGHT : right <= 0.3 ? AX_SIDE_LEFT : AX_SIDE_BOTH;
   const AxBox *lung = place.side == AX_SIDE_LEFT ? l : r;
   place.area_share = ax_box_area (box) / MAX (1, place.side == AX_SIDE_BOTH ? ax_box_area (*l) + ax_box_area (*r) : ax_box_area (*lung));
@@ -70,6 +86,32 @@ ax_place_of_box (const AxImageFacts *f, AxMark mark, AxBox box)
   if (mark != AX_MARK_PLEURAL_EFFUSION)
     place.zones = place.side == AX_SIDE_BOTH ? zones_of (f, FALSE, box) | zones_of (f, TRUE, box) : zones_of (f, place.side == AX_SIDE_LEFT, box);
   return place;
+}
+
+gboolean
+ax_place_is_said (const AxImageFacts *f, AxMark mark, AxBox box, guint sides, AxZoneSet zones, gboolean *side_right)
+{
+  const AxPlace place = ax_place_of_box (f, mark, box);
+  const double right = f->ok ? right_share (f, box) : 0.5;
+  const guint both = BIT (AX_SIDE_RIGHT) | BIT (AX_SIDE_LEFT);
+  const gboolean side = place.side == AX_SIDE_NONE || (sides == BIT (AX_SIDE_RIGHT) && right >= 0.6) || (sides == BIT (AX_SIDE_LEFT) && right <= 0.4) ||
+                        (sides == both && place.side == AX_SIDE_BOTH);
+  if (side_right != NULL)
+    *side_right = side;
+  const AxZoneSet said = zones & (AX_ZONE_UPPER | AX_ZONE_MID | AX_ZONE_LOWER);
+  if (!side || place.side == AX_SIDE_NONE)
+    return side;
+  double share[3];
+  zone_shares (f, right < 0.5, box, share);
+  guint main_zone = 0, reached = 0;
+  for (guint z = 0; z < 3; z++) {
+    reached |= share[z] >= 0.1 ? BIT (z) : 0;
+    if (share[z] > share[main_zone])
+      main_zone = z;
+  }
+  if (said == 0)
+    return place.zones == 0 || reached == 7;
+  return (said & ~reached) == 0 && (said & BIT (main_zone)) != 0;
 }
 
 char *

@@ -71,6 +71,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxImageFacts, ax_image_facts_free)
 /* Where a box lies among the structures. All zero unless facts->ok. `mark` decides what may be said: the heart has no side, an effusion no zone. */
 AxPlace ax_place_of_box (const AxImageFacts *facts, AxMark mark, AxBox box);
 
+/* Whether words of place are right for a box, as a reader would allow: the side that holds at least three fifths of it (or both when it lies across the
+ * midline), the zone that holds most of it, and no zone in which less than a tenth of it lies; without a zone only where the mark has none or the box
+ * reaches into all three. sides: bits 1 << AX_SIDE_x; both right: *side_right (may be NULL) is the side alone. */
+gboolean ax_place_is_said (const AxImageFacts *facts, AxMark mark, AxBox box, guint sides, AxZoneSet zones, gboolean *side_right);
+
 /* "right", "left", "both" / "bilateral" forms are the caller's; this is "right lower lung zone", "left mid and lower lung zones", "left lung" (all three
  * zones), "right apical zone", "both lungs"; NULL when nothing can be said. Free with g_free(). */
 char *ax_place_text (AxPlace place);
