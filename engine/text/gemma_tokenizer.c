@@ -513,7 +513,7 @@ static char *push_byte(AxDetokenizer *self, guint8 byte, char *out) {
   for (;;) {
     self->held[self->n_held++] = byte;
     const gunichar c = g_utf8_get_char_validated((const char *) self->held, self->n_held);
-    if (c == (gunichar) -2 && self->n_held < sizeof self->held)
+    if (c == (gunichar) -2 && byte != 0 && self->n_held < sizeof self->held)
       return out;
     if (c < 0x110000 && byte != 0) {
       memcpy(out, self->held, self->n_held);
