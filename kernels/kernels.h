@@ -186,11 +186,12 @@ AxQType ax_qmatrix_type (const AxQMatrix *m);
 size_t ax_qmatrix_bytes (const AxQMatrix *m);                      /* of memory */
 /* y[rows,out] = x[rows,in] W^T. One row: a product of matrix and vector that reads the weights once. */
 void   ax_qmatrix_forward (const AxQMatrix *m, size_t rows, const float *x, float *y);
-/* One row y[out] of which only the largest matter. Every y[o] that is at least (largest y) - margin is exactly what ax_qmatrix_forward() gives, so the
- * choice of the largest, ties included, is the same; the others are approximations that lie, as their exact values do, below that. Returns how many rows
- * were worked out exactly. AX_Q_Q8_SPLIT reads little more than half of the weights: the upper four bits of all rows give each value with a proven
- * bound on its error, and only rows that may reach the top are finished. Other types work out all rows. margin >= 0. */
-size_t ax_qmatrix_top (const AxQMatrix *m, const float *x, float margin, float *y);
+/* One row y[out] of which only the largest matter. Returns a floor, at most (largest y) - margin: every y[o] that is not below it is exactly what
+ * ax_qmatrix_forward() gives, so that the choice of the largest, ties included, is the same; the others are approximations that lie, as their exact
+ * values do, below it. *finished (may be NULL) is how many rows were worked out exactly. AX_Q_Q8_SPLIT reads little more than half of the weights: the
+ * upper four bits of all rows give each value with a proven bound on its error, and only rows that may reach the floor are finished. Other types work
+ * out all rows and return minus infinity. margin >= 0. */
+float  ax_qmatrix_top (const AxQMatrix *m, const float *x, float margin, float *y, size_t *finished);
 /* dx[rows,in] += dy[rows,out] W */
 void   ax_qmatrix_backward_data (const AxQMatrix *m, size_t rows, const float *dy, float *dx);
 

@@ -1,6 +1,6 @@
 /* See bench_lm.h. */
 #include "engine/evaluation/bench_lm.h"
-#include "engine/model/gemma_state.h"
+#include "engine/model/gemma_generate.h"
 #include <math.h>
 #include <string.h>
 
@@ -80,6 +80,7 @@ ax_bench_lm (AxGemma *gemma, int depth, int prompt, int made, int runs, double p
 {
   const AxGemmaConfig *c = ax_gemma_config (gemma);
   const int n = depth + prompt;
+  const AxGemmaSampling greedy = ax_gemma_sampling_default ();
   g_autofree gint32 *ids = g_new (gint32, MAX (n, 1));
   g_autoptr (AxGemmaState) state = ax_gemma_state_new (gemma, n + made + 1, NULL);
   *reading = (AxLmBenchRow){ .prompt = prompt, .depth = depth, .seconds = HUGE_VAL };
@@ -101,7 +102,7 @@ ax_bench_lm (AxGemma *gemma, int depth, int prompt, int made, int runs, double p
           if (g_cancellable_is_cancelled (cancellable))
             return FALSE;
           /* The real choice is part of the work. */
-          ax_gemma_state_step (state, (gint32) MIN (ax_argmax ((size_t) ax_gemma_vocabulary (gemma), ax_gemma_state_logits (state)), (size_t) c->vocab - 1));
+          ax_gemma_state_step (state, MIN (ax_gemma_choose (state, &greedy, 0, NULL), c->vocab - 1));
         }
       making->seconds = MIN (making->seconds, (double) (g_get_monotonic_time () - start) / 1e6);
     }

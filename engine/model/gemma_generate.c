@@ -163,7 +163,23 @@ gint32
 ax_gemma_choose (AxGemmaState *state, const AxGemmaSampling *s, guint64 draw, float *probability)
 {
   const gint32 n = state->gemma->vocabulary;
-  const gint32 id = s->temperature > 0 ? choose_sampled (s, state->logits, n, state->order, draw) : choose_greedy (s, state->logits, n);
+  gint32 id;
+  if (s->temperature > 0)
+    {
+      ax_gemma_state_make_all (state);
+      id = choose_sampled (s, state->logits, n, state->order, draw);
+    }
+  else
+    {
+      ax_gemma_state_make_top (state);
+      id = choose_greedy (s, state->logits, n);
+      if (state->made == AX_LOGITS_TOP && state->logits[id] < state->floor)
+        {
+          /* What could be chosen lies below the floor: all that is above is banned, or belongs to rows that others replace. */
+          ax_gemma_state_make_all (state);
+          id = choose_greedy (s, state->logits, n);
+        }
+    }
   if (probability != NULL)
     {
       float lse, loss;

@@ -183,7 +183,8 @@ load_table (Load *l, const char *name)
 {
   AxGemma *g = l->g;
   const gsize width = (gsize) g->config.width, vocab = (gsize) g->config.vocab, step = MAX (1, CHUNK / width);
-  AxQMatrix *m = linear_new (g, g->vocabulary, g->config.width).w;
+  const gboolean split = g->options.store == AX_GEMMA_QUANTISED;   /* half of it finds the likeliest token */
+  AxQMatrix *m = split ? ax_qmatrix_new (AX_Q_Q8_SPLIT, (gsize) g->vocabulary, width) : linear_new (g, g->vocabulary, g->config.width).w;
   for (gsize r = 0; r < vocab; r += step)
     {
       const gsize count = MIN (step, vocab - r);

@@ -13,7 +13,13 @@ struct _AxGemmaState {
   /* of a pass, [chunk, ...] */
   float   *x, *normed, *added, *qkv, *qk, *o, *gate_up, *inner, *lora, *wide_k, *wide_v;
   AxSpan  *spans;
-  float   *logits;                     /* [vocabulary] */
+  float   *last;                       /* [width]: the normed hidden state whose logits are wanted */
+  float   *logits;                     /* [vocabulary], made from it when they are asked for */
   gint32  *order;                      /* [vocabulary], scratch of the choice of a token */
-  gboolean has_logits;
+  gboolean has_logits;                 /* `last` is there */
+  enum { AX_LOGITS_NONE, AX_LOGITS_TOP, AX_LOGITS_ALL } made;
+  float    floor;                      /* made == AX_LOGITS_TOP: logits that are not below it are exact (ax_lm_head_top()) */
 };
+
+void ax_gemma_state_make_top (AxGemmaState *s);
+void ax_gemma_state_make_all (AxGemmaState *s);

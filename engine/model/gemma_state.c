@@ -62,6 +62,7 @@ lay_out (AxGemmaState *s, guint8 *base)
   s->wide_k = s->kv_type != AX_KV_F32 ? take_floats (&a, capacity * kv) : NULL;
   s->wide_v = s->kv_type != AX_KV_F32 ? take_floats (&a, capacity * kv) : NULL;
   s->spans = take (&a, n * sizeof (AxSpan));
+  s->last = take_floats (&a, (gsize) c->width);
   s->logits = take_floats (&a, (gsize) g->vocabulary);
   s->order = take (&a, (gsize) g->vocabulary * sizeof (gint32));
   return a.used;
@@ -141,14 +142,37 @@ ax_gemma_state_copy (AxGemmaState *dst, const AxGemmaState *src, int length)
     }
   dst->length = length;
   dst->has_logits = src->has_logits && length == src->length;
+  dst->made = AX_LOGITS_NONE;
   if (dst->has_logits)
-    memcpy (dst->logits, src->logits, (gsize) src->gemma->vocabulary * sizeof (float));
+    memcpy (dst->last, src->last, (gsize) src->gemma->config.width * sizeof (float));
 }
 
 const float *
 ax_gemma_state_logits (AxGemmaState *s)
 {
-  return s->has_logits ? s->logits : NULL;
+  if (!s->has_logits)
+    return NULL;
+  ax_gemma_state_make_all (s);
+  return s->logits;
+}
+
+void
+ax_gemma_state_make_top (AxGemmaState *s)
+{
+  const AxLmHead head = ax_gemma_lm_head (s->gemma);
+  if (s->made != AX_LOGITS_NONE)
+    return;
+  s->floor = ax_lm_head_top (&head, s->last, s->logits);
+  s->made = isfinite (s->floor) ? AX_LOGITS_TOP : AX_LOGITS_ALL;
+}
+
+void
+ax_gemma_state_make_all (AxGemmaState *s)
+{
+  const AxLmHead head = ax_gemma_lm_head (s->gemma);
+  if (s->made != AX_LOGITS_ALL)
+    ax_lm_head_logits (&head, 1, s->last, s->logits);
+  s->made = AX_LOGITS_ALL;
 }
 
 /* ---- one layer ------------------------------------------------------------------------------------------------------------ */
@@ -241,14 +265,20 @@ run_layer (AxGemmaState *s, int layer, int from, int n)
   add_normed (s, rows, x, l->norm_post_ffn);
 }
 
-/* Logits of row r of s->x. */
+/* The last norm of row r of s->x. */
 static void
-make_logits (AxGemmaState *s, int r, float *logits)
+norm_last (AxGemmaState *s, int r, float *y)
 {
   const AxGemma *g = s->gemma;
-  const AxLmHead head = ax_gemma_lm_head (g);
-  ax_rmsnorm_forward (1, (gsize) g->config.width, s->x + (gsize) r * (gsize) g->config.width, g->norm, (float) g->config.eps, s->normed, NULL);
-  ax_lm_head_logits (&head, 1, s->normed, logits);
+  ax_rmsnorm_forward (1, (gsize) g->config.width, s->x + (gsize) r * (gsize) g->config.width, g->norm, (float) g->config.eps, y, NULL);
+}
+
+/* Row r of s->x is the one whose logits come next; how they are made depends on what is asked of them. */
+static void
+keep_last (AxGemmaState *s, int r)
+{
+  norm_last (s, r, s->last);
+  s->made = AX_LOGITS_NONE;
 }
 
 /* ---- input ---------------------------------------------------------------------------------------------------------------- */
@@ -329,7 +359,7 @@ ax_gemma_state_prefill (AxGemmaState *s, const AxGemmaInput *in, gboolean want_l
         }
       s->length += n;
       if (from + n == in->n && want_logits)
-        make_logits (s, n - 1, s->logits);
+        keep_last (s, n - 1);
     }
   s->has_logits = want_logits;
   return TRUE;
@@ -343,7 +373,7 @@ ax_gemma_state_step (AxGemmaState *s, gint32 id)
   for (int i = 0; i < s->gemma->config.layers; i++)
     run_layer (s, i, 0, 1);
   s->length++;
-  make_logits (s, 0, s->logits);
+  keep_last (s, 0);
   s->has_logits = TRUE;
 }
 
@@ -351,6 +381,7 @@ gboolean
 ax_gemma_state_score (AxGemmaState *s, const gint32 *ids, int n, float *logp, GError **error)
 {
   const gsize vocabulary = (gsize) s->gemma->vocabulary;
+  const AxLmHead head = ax_gemma_lm_head (s->gemma);
   const AxGemmaInput in = { .ids = ids, .n = n };
   float lse;
   if (!s->has_logits)
@@ -359,6 +390,7 @@ ax_gemma_state_score (AxGemmaState *s, const gint32 *ids, int n, float *logp, GE
     return FALSE;
   if (n > s->chunk)
     return bad_input (error, "%d tokens to score, at most %d are possible", n, s->chunk);
+  ax_gemma_state_make_all (s);
   ax_cross_entropy_forward (1, vocabulary, s->logits, ids, &lse, logp);
   logp[0] = -logp[0];
   if (n == 1)
@@ -371,7 +403,8 @@ ax_gemma_state_score (AxGemmaState *s, const gint32 *ids, int n, float *logp, GE
   float *logits = (float *) s->order;    /* as large, and used while a token is drawn only */
   for (int r = 0; r + 1 < n; r++)
     {
-      make_logits (s, r, logits);
+      norm_last (s, r, s->normed);
+      ax_lm_head_logits (&head, 1, s->normed, logits);
       ax_cross_entropy_forward (1, vocabulary, logits, ids + r + 1, &lse, logp + r + 1);
       logp[r + 1] = -logp[r + 1];
     }

@@ -70,6 +70,9 @@ typedef struct {
 } AxLmHead;
 /* logits[n, vocabulary]; a missing id gets -infinity. */
 void      ax_lm_head_logits (const AxLmHead *head, gsize n, const float *hidden, float *logits);
+/* The same for one row of which only the largest matter: logits that are not below the returned floor are exact, the others approximations that lie, as
+ * their exact values do, below it (ax_qmatrix_top()). Minus infinity: all are exact. */
+float     ax_lm_head_top    (const AxLmHead *head, const float *hidden, float *logits);
 /* See ax_gemma_loss(). */
 double    ax_lm_head_loss   (AxTape *tape, const AxLmHead *head, AxTensor *hidden, int n, const gint32 *targets, const float *weights,
                              float *nll, int *correct);

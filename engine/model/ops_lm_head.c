@@ -6,14 +6,11 @@
 /* Memory of one slice of logits: 128 rows of the 262k vocabulary. More rows read the matrix less often; this is where that stops to matter. */
 #define SLICE_BYTES ((gsize) 128 << 20)
 
-void
-ax_lm_head_logits (const AxLmHead *h, gsize n, const float *hidden, float *logits)
+/* The ids that are not rows of the matrix. */
+static void
+other_rows (const AxLmHead *h, gsize n, const float *hidden, float *logits)
 {
   const gsize width = (gsize) h->width, vocabulary = (gsize) h->vocabulary;
-  if (h->learned != NULL)
-    ax_linear_forward (n, width, vocabulary, hidden, h->learned->data, NULL, AX_ACT_NONE, NULL, logits);
-  else
-    ax_qmatrix_forward (h->w, n, hidden, logits);
   for (gsize r = 0; r < n; r++)
     {
       float *row = logits + r * vocabulary;
@@ -34,6 +31,29 @@ ax_lm_head_logits (const AxLmHead *h, gsize n, const float *hidden, float *logit
           row[(gsize) h->added_first + i] = rest + ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
         }
     }
+}
+
+void
+ax_lm_head_logits (const AxLmHead *h, gsize n, const float *hidden, float *logits)
+{
+  if (h->learned != NULL)
+    ax_linear_forward (n, (gsize) h->width, (gsize) h->vocabulary, hidden, h->learned->data, NULL, AX_ACT_NONE, NULL, logits);
+  else
+    ax_qmatrix_forward (h->w, n, hidden, logits);
+  other_rows (h, n, hidden, logits);
+}
+
+float
+ax_lm_head_top (const AxLmHead *h, const float *hidden, float *logits)
+{
+  if (h->learned != NULL)
+    {
+      ax_lm_head_logits (h, 1, hidden, logits);
+      return -INFINITY;
+    }
+  const float floor = ax_qmatrix_top (h->w, hidden, 0, logits, NULL);
+  other_rows (h, 1, hidden, logits);
+  return floor;
 }
 
 static void

@@ -85,12 +85,14 @@ screen_of (const AxQMatrix *m, const float *x, int8_t *rounded, float *product, 
   }
 }
 
-size_t
-ax_qmatrix_top (const AxQMatrix *m, const float *x, float margin, float *y)
+float
+ax_qmatrix_top (const AxQMatrix *m, const float *x, float margin, float *y, size_t *finished)
 {
   if (m->type != AX_Q_Q8_SPLIT || m->out == 0) {
     ax_qmatrix_forward (m, 1, x, y);
-    return m->out;
+    if (finished)
+      *finished = m->out;
+    return -INFINITY;
   }
   const size_t pieces = (m->out + GRAIN - 1) / GRAIN;
   /* floats: top [out], x [stride], four factors [blocks]; then x as int8 [stride] and the int8 of a row [stride] */
@@ -100,8 +102,8 @@ ax_qmatrix_top (const AxQMatrix *m, const float *x, float margin, float *y)
   memcpy (whole, x, m->in * sizeof *x);
   memset (whole + m->in, 0, (m->stride - m->in) * sizeof *x);
   screen_of (m, whole, rounded, factors, factors + m->blocks, factors + 2 * m->blocks, factors + 3 * m->blocks);
-  size_t *finished = ax_scratch (AX_SCRATCH_PARTIAL, pieces * (sizeof *finished + sizeof (float)));
-  Args g = { .t = ax_table (), .m = m, .x = whole, .y = y, .top = room, .best = (float *) (finished + pieces), .finished = finished,
+  size_t *counts = ax_scratch (AX_SCRATCH_PARTIAL, pieces * (sizeof *counts + sizeof (float)));
+  Args g = { .t = ax_table (), .m = m, .x = whole, .y = y, .top = room, .best = (float *) (counts + pieces), .finished = counts,
              .screen = { rounded, factors, factors + m->blocks, factors + 2 * m->blocks, factors + 3 * m->blocks } };
   ax_parallel_for (m->out, GRAIN, screen_piece, &g);
   size_t at = 0;
@@ -112,8 +114,9 @@ ax_qmatrix_top (const AxQMatrix *m, const float *x, float margin, float *y)
     ;
   g.limit = exact (&g, at, rounded + m->stride) - margin;
   ax_parallel_for (m->out, GRAIN, finish_piece, &g);
-  size_t n = 0;
-  for (size_t p = 0; p < pieces; p++)
-    n += finished[p];
-  return n;
+  for (size_t p = 1; p < pieces; p++)
+    counts[0] += counts[p];
+  if (finished)
+    *finished = counts[0];
+  return g.limit;
 }

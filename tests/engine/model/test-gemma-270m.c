@@ -235,8 +235,9 @@ test_quantised (void)
   g_autofree int *rows = g_new (int, n);
   for (int i = 0; i < n; i++)
     rows[i] = i;
-  double nmse[2] = { 0 };
+  double nmse[2] = { 0 }, apart = 0;
   int same = 0, total = 0;
+  const AxGemmaSampling greedy = ax_gemma_sampling_default ();
   for (int from = 3; from < n; from += 40)
     {
       /* As served: prefill, then one step, whose products are of another kind. */
@@ -253,7 +254,13 @@ test_quantised (void)
             g_assert_true (ax_gemma_state_prefill (state, &(AxGemmaInput){ .ids = ids, .n = from + 1 }, TRUE, NULL, NULL, &error));
           else
             ax_gemma_state_step (state, ids[from + 1]);
+          /* The likeliest token from half of the head, then from all of it. */
+          float quick, whole;
+          const gint32 first = ax_gemma_choose (state, &greedy, 0, &quick);
           const float *q = ax_gemma_state_logits (state);
+          g_assert_cmpint (first, ==, (int) ax_argmax ((size_t) ax_gemma_vocabulary (packed), q));
+          g_assert_cmpint (first, ==, ax_gemma_choose (state, &greedy, 0, &whole));
+          apart = MAX (apart, fabs ((double) quick / whole - 1));
           for (int i = 0; i < ax_gemma_vocabulary (exact); i++)
             {
               error_squares += ((double) q[i] - l[i]) * ((double) q[i] - l[i]);
@@ -266,6 +273,8 @@ test_quantised (void)
     }
   g_test_message ("normalised squared error %.2g after a prefill, %.2g after a step; best token the same %d of %d times; perplexity %.4f against %.4f (%+.2f %%)", nmse[0] / total,
                   nmse[1] / total, same, 2 * total, ppl, wanted, 100 * (ppl / wanted - 1));
+  g_test_message ("its probability, with the small logits approximate, off by at most %.2g of it", apart);
+  g_assert_cmpfloat (apart, <=, 1e-3);
   g_assert_cmpfloat (nmse[0] / total, <=, 3.5e-3);
   g_assert_cmpfloat (nmse[1] / total, <=, 3.5e-3);
   g_assert_cmpfloat (fabs (ppl / wanted - 1), <=, 0.01);
