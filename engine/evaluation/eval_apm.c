@@ -1,6 +1,8 @@
 /* eval_apm.c: the run, see eval_apm.h. */
 #include "engine/evaluation/eval_apm.h"
 
+#include "engine/evaluation/lm_answerer.h"
+
 #include <errno.h>
 
 /* Perceives both ways; the perceptions are kept for the language part. */
@@ -55,8 +57,11 @@ static gboolean eval_language(const AxEvalConfig *config, AxModel *model, const 
   const AxLmOptions options = {config->language == AX_EVAL_LANGUAGE_QUICK, config->language == AX_EVAL_LANGUAGE_FULL, config->rounds, config->seed};
   if (config->language == AX_EVAL_LANGUAGE_RULE)
     return ax_eval_lm(dataset, images, perceived->plain, perceived->mirrored, NULL, &options, progress, user_data, cancellable, out, error);
-  g_set_error(error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "%s has no language part", ax_model_name(model));
-  return FALSE;
+  g_autoptr(AxLmModelAnswerer) answerer = ax_lm_model_answerer_new(model, config->adapter, error);
+  if (answerer == NULL)
+    return FALSE;
+  const AxLmAnswerer who = ax_lm_model_answerer_get(answerer);
+  return ax_eval_lm(dataset, images, perceived->plain, perceived->mirrored, &who, &options, progress, user_data, cancellable, out, error);
 }
 
 gboolean ax_eval_apm(const AxEvalConfig *config, AxEvalProgress progress, gpointer user_data, GCancellable *cancellable, char **markdown,

@@ -11,6 +11,7 @@ void ax_eval_config_free(AxEvalConfig *config) {
   g_free(config->data);
   g_free(config->split_file);
   g_free(config->out);
+  g_free(config->adapter);
   g_strfreev(config->mirrored_films);
   g_free(config);
 }
@@ -23,7 +24,7 @@ static char *resolve(const char *config_path, const char *value) {
 }
 
 static gboolean check_keys(JsonObject *object, const char *path, GError **error) {
-  static const char *const known[] = {"model", "data", "split", "part", "out", "mirrored_films", "rounds", "seed", "limit", "language", NULL};
+  static const char *const known[] = {"model", "data", "split", "part", "out", "mirrored_films", "rounds", "seed", "limit", "language", "adapter", NULL};
   g_autoptr(GList) members = json_object_get_members(object);
   for (GList *l = members; l != NULL; l = l->next)
     if (!g_strv_contains(known, l->data) && !g_str_has_prefix(l->data, "//")) {
@@ -70,14 +71,14 @@ AxEvalConfig *ax_eval_config_load(const char *path, GError **error) {
   g_autoptr(JsonObject) object = ax_json_load_object(path, error);
   if (object == NULL || !check_keys(object, path, error))
     return NULL;
-  const char *model = NULL, *out = NULL, *part = "test", *language = "no", *data = ax_json_get_string(object, "data", error);
+  const char *model = NULL, *out = NULL, *adapter = NULL, *part = "test", *language = "no", *data = ax_json_get_string(object, "data", error);
   if (data == NULL) {
     g_prefix_error(error, "%s: ", path);
     return NULL;
   }
   const char *split = ax_json_get_string(object, "split", error);
   gint64 rounds = 1000, seed = 2025, limit = 0;
-  if (split == NULL || !optional_string(object, "model", &model, error) || !optional_string(object, "out", &out, error) ||
+  if (split == NULL || !optional_string(object, "model", &model, error) || !optional_string(object, "out", &out, error) || !optional_string(object, "adapter", &adapter, error) ||
       !optional_string(object, "part", &part, error) || !optional_string(object, "language", &language, error) || !optional_number(object, "rounds", 100000, &rounds, error) ||
       !optional_number(object, "seed", G_MAXINT64, &seed, error) || !optional_number(object, "limit", 1000000, &limit, error)) {
     g_prefix_error(error, "%s: ", path);
@@ -107,6 +108,7 @@ AxEvalConfig *ax_eval_config_load(const char *path, GError **error) {
   c->data = resolve(path, data), c->split_file = resolve(path, split);
   c->model = model != NULL ? resolve(path, model) : NULL;
   c->out = out != NULL ? resolve(path, out) : NULL;
+  c->adapter = adapter != NULL ? resolve(path, adapter) : NULL;
   c->rounds = (guint) rounds, c->seed = (guint64) seed, c->limit = (guint) limit;
   return g_steal_pointer(&c);
 }
