@@ -9,6 +9,7 @@ struct _AxAnatomyList {
   GtkWidget *rows[AX_N_ANATOMY], *sentences[AX_N_ANATOMY], *scores[AX_N_ANATOMY], *others[AX_N_ANATOMY], *eyes[AX_N_ANATOMY];
   GtkWidget *group_eyes[AX_N_GROUPS]; /* in the headers that there are */
   AxVisibility *visibility;
+  guint scroll_id, scroll_ticks;
   gboolean showing; /* the eyes are being set from outside */
   char *needle; /* folded search text, or NULL */
   int hovered, selected;
@@ -36,12 +37,24 @@ void ax_anatomy_list_set_hovered(AxAnatomyList *self, int index) {
   g_object_notify_by_pspec(G_OBJECT(self), props[PROP_HOVERED]);
 }
 
-static void scroll_to_row(AxAnatomyList *self, GtkWidget *row) {
+/* After the layout, since the row has grown by its further sentences. */
+static gboolean on_scroll_tick(GtkWidget *widget, GdkFrameClock *clock, gpointer data) {
+  AxAnatomyList *self = AX_ANATOMY_LIST(widget);
   GtkAdjustment *adjustment = gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(self->scrolled));
   graphene_rect_t bounds;
 
-  if (gtk_widget_compute_bounds(row, self->list, &bounds))
+  if (self->scroll_ticks++ == 0)
+    return G_SOURCE_CONTINUE;
+  self->scroll_id = 0;
+  if (self->selected >= 0 && gtk_widget_compute_bounds(self->rows[self->selected], self->list, &bounds))
     gtk_adjustment_clamp_page(adjustment, bounds.origin.y - 32, bounds.origin.y + bounds.size.height + 8);
+  return G_SOURCE_REMOVE;
+}
+
+static void scroll_to_selected(AxAnatomyList *self) {
+  self->scroll_ticks = 0;
+  if (!self->scroll_id)
+    self->scroll_id = gtk_widget_add_tick_callback(GTK_WIDGET(self), on_scroll_tick, NULL, NULL);
 }
 
 void ax_anatomy_list_set_selected(AxAnatomyList *self, int index) {
@@ -57,7 +70,7 @@ void ax_anatomy_list_set_selected(AxAnatomyList *self, int index) {
   gtk_list_box_select_row(GTK_LIST_BOX(self->list), index >= 0 ? GTK_LIST_BOX_ROW(self->rows[index]) : NULL);
   self->selecting = FALSE;
   if (index >= 0)
-    scroll_to_row(self, self->rows[index]);
+    scroll_to_selected(self);
   g_object_notify_by_pspec(G_OBJECT(self), props[PROP_SELECTED]);
 }
 

@@ -12,6 +12,7 @@ struct _AxDocument {
   double progress;
   AxImage *image;
   AxPyramid *pyramid;
+  int side_of_letters;
   AxPerception *perceptions[2];
   AxUndo *undo;
   AxMarks *marks;
@@ -174,7 +175,28 @@ static void source_free(gpointer data) {
   g_free(source);
 }
 
-/* The pyramid is made on the reading thread too: 10 ms that the window does not wait. */
+/* What the reading thread makes of a file. */
+typedef struct {
+  AxPyramid *pyramid;
+  int side_of_letters;
+} Read;
+
+static void read_free(gpointer data) {
+  g_clear_pointer(&((Read *)data)->pyramid, ax_pyramid_unref);
+  g_free(data);
+}
+
+static Read *read_new(AxImage *image) {
+  Read *read = g_new0(Read, 1);
+  AxFilmLetter letters[8];
+  guint n;
+
+  read->pyramid = ax_pyramid_new(image);
+  n = ax_film_letters_find(read->pyramid, letters, G_N_ELEMENTS(letters));
+  read->side_of_letters = ax_side_of_letters(image, letters, n);
+  return read;
+}
+
 static void read_thread(GTask *task, gpointer object, gpointer data, GCancellable *cancellable) {
   Source *source = data;
   GError *error = NULL;
@@ -182,7 +204,7 @@ static void read_thread(GTask *task, gpointer object, gpointer data, GCancellabl
                                            : ax_image_load(source->path, cancellable, &error);
 
   if (image)
-    g_task_return_pointer(task, ax_pyramid_new(image), (GDestroyNotify)ax_pyramid_unref);
+    g_task_return_pointer(task, read_new(image), read_free);
   else
     g_task_return_error(task, error);
 }
@@ -192,20 +214,24 @@ static void on_read(GObject *object, GAsyncResult *result, gpointer data) {
   GWeakRef *weak = data;
   g_autoptr(AxDocument) self = g_weak_ref_get(weak);
   g_autoptr(GError) error = NULL;
-  g_autoptr(AxPyramid) pyramid = g_task_propagate_pointer(G_TASK(result), &error);
+  Read *read = g_task_propagate_pointer(G_TASK(result), &error);
 
   g_weak_ref_clear(weak);
   g_free(weak);
-  if (!self || self->reading != g_task_get_cancellable(G_TASK(result)))
+  if (!self || self->reading != g_task_get_cancellable(G_TASK(result))) {
+    g_clear_pointer(&read, read_free);
     return; /* the document is gone, another file was opened, or the reading was cancelled */
+  }
   g_clear_object(&self->reading);
   set_progress(self, 0, NULL);
-  if (!pyramid) {
+  if (!read) {
     fail(self, AX_DOCUMENT_FAILED, error);
     return;
   }
-  self->image = g_object_ref(ax_pyramid_get_image(pyramid));
-  self->pyramid = g_steal_pointer(&pyramid);
+  self->image = g_object_ref(ax_pyramid_get_image(read->pyramid));
+  self->pyramid = g_steal_pointer(&read->pyramid);
+  self->side_of_letters = read->side_of_letters;
+  read_free(read);
   g_signal_emit(self, signals[LOADED], 0);
   ax_document_perceive(self, FALSE);
 }
@@ -285,6 +311,10 @@ const char *ax_document_get_path(AxDocument *self) { return self->path; }
 AxImage *ax_document_get_image(AxDocument *self) { return self->image; }
 AxPyramid *ax_document_get_pyramid(AxDocument *self) { return self->pyramid; }
 AxPerception *ax_document_get_perception(AxDocument *self, gboolean mirrored) { return self->perceptions[!!mirrored]; }
+AxSides ax_document_get_sides(AxDocument *self) {
+  return self->perceptions[0] ? ax_side_hint(self->perceptions[0], self->side_of_letters) : AX_SIDES_USUAL;
+}
+
 AxMarks *ax_document_get_marks(AxDocument *self) { return self->marks; }
 AxUndo *ax_document_get_undo(AxDocument *self) { return self->undo; }
 const GError *ax_document_get_error(AxDocument *self) { return self->error; }

@@ -6,6 +6,7 @@
 
 #include "ui/marks.h"
 #include "ui/pyramid.h"
+#include "ui/side-hint.h"
 
 G_BEGIN_DECLS
 
@@ -46,6 +47,8 @@ const char *ax_document_get_path(AxDocument *self); /* NULL for bytes */
 AxImage *ax_document_get_image(AxDocument *self);   /* (transfer none), or NULL */
 AxPyramid *ax_document_get_pyramid(AxDocument *self);
 AxPerception *ax_document_get_perception(AxDocument *self, gboolean mirrored); /* (transfer none), or NULL */
+/* Whether the image looks mirrored, by the answer to the plain pixels and the letters; AX_SIDES_USUAL before there is an answer. */
+AxSides ax_document_get_sides(AxDocument *self);
 AxMarks *ax_document_get_marks(AxDocument *self);   /* of the image; the object stays, another file empties it */
 AxUndo *ax_document_get_undo(AxDocument *self);
 const GError *ax_document_get_error(AxDocument *self);                         /* of the last failure, or NULL */

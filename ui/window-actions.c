@@ -87,6 +87,10 @@ static void on_about(GSimpleAction *action, GVariant *parameter, gpointer data) 
                         ax_version(), "license-type", GTK_LICENSE_MIT_X11, "comments", comments, NULL);
 }
 
+static void on_close_hint(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  gtk_revealer_set_reveal_child(AX_MAIN_WINDOW(self)->hint_revealer, FALSE);
+}
+
 static void on_quit(GSimpleAction *action, GVariant *parameter, gpointer self) { gtk_window_close(self); }
 
 /* ---- with a state ---- */
@@ -183,6 +187,7 @@ void ax_main_window_add_actions(AxMainWindow *self) {
     {"cancel", on_cancel},
     {"shortcuts", on_shortcuts},
     {"about", on_about},
+    {"close-hint", on_close_hint},
     {"quit", on_quit},
     {"boxes", NULL, NULL, "true", change_boxes},
     {"mirror", NULL, NULL, "false", change_mirror},

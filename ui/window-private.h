@@ -31,7 +31,8 @@ struct _AxMainWindow {
   GtkStack *panel;
   AxMirrorView *mirror_view;
   GtkRevealer *progress_revealer;
-  GtkLabel *stage, *image_status, *view_status, *model_status;
+  GtkRevealer *hint_revealer;
+  GtkLabel *hint, *stage, *image_status, *view_status, *model_status;
   GtkProgressBar *progress;
   GtkWidget *caution;
   GMenu *canvas_menu, *recent_menu, *presets_menu;

@@ -84,6 +84,13 @@ static void update_model_status(AxMainWindow *self) {
   gtk_widget_set_tooltip_text(self->caution, model ? ax_model_caution(model) : NULL);
 }
 
+static void update_hint(AxMainWindow *self) {
+  const char *text = ax_side_hint_text(ax_document_get_sides(self->document));
+
+  gtk_label_set_text(self->hint, text ? text : "");
+  gtk_revealer_set_reveal_child(self->hint_revealer, text != NULL);
+}
+
 void ax_main_window_update(AxMainWindow *self) {
   const char *name = ax_document_get_name(self->document);
 
@@ -120,6 +127,7 @@ static void on_perceived(AxMainWindow *self, gboolean mirrored) {
     ax_anatomy_list_set_perception(self->anatomy_list, plain);
     ax_findings_bars_set_perception(self->findings, plain);
     ax_main_window_forget_presets(self);
+    update_hint(self);
   }
   ax_mirror_view_set_perceptions(self->mirror_view, plain, ax_document_get_perception(self->document, TRUE));
   if (self->mirror)
@@ -144,6 +152,7 @@ static void on_name(AxMainWindow *self) {
   ax_mirror_view_set_pyramid(self->mirror_view, NULL);
   ax_anatomy_list_set_perception(self->anatomy_list, NULL);
   ax_findings_bars_set_perception(self->findings, NULL);
+  update_hint(self);
   ax_main_window_update(self);
 }
 
@@ -195,6 +204,8 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, panel);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, mirror_view);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, progress_revealer);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, hint);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, hint_revealer);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, stage);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, progress);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, image_status);

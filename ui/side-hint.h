@@ -1,0 +1,25 @@
+/* Does this image look mirrored? What lives here: weighing the side on which the model finds the left organs against the letters: those of
+ * DICOM's PatientOrientation and those on the film. A mirrored picture and a heart on the other side look the same but for the letters.
+ * May use engine/anatomix.h and ui/film-letters.h; no GTK, so it is tested without a display. */
+#pragma once
+
+#include "ui/film-letters.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+  AX_SIDES_USUAL,    /* the model finds the left organs where they lie in an image as it should hang */
+  AX_SIDES_MIRRORED, /* they lie on the other side, and so does a letter: a mirrored picture */
+  AX_SIDES_ORGANS,   /* they lie on the other side and a letter does not: the organs are, or the letter is wrong */
+  AX_SIDES_UNKNOWN,  /* they lie on the other side, and no letter says why */
+} AxSides;
+
+/* Where the letters say the patient's left is: 1 at the image's right (as it should hang), -1 at its left, 0 when there is none or
+ * they disagree. The orientation of a file goes before the letters of the film, which may be NULL. */
+int ax_side_of_letters(AxImage *image, const AxFilmLetter *letters, guint n_letters);
+/* The judgement of an answer to the plain pixels. */
+AxSides ax_side_hint(const AxPerception *perception, int side_of_letters);
+/* What to tell the reader, translated; NULL when there is nothing to say. */
+const char *ax_side_hint_text(AxSides sides);
+
+G_END_DECLS
