@@ -1,7 +1,7 @@
 #include "ui/sample-gallery.h"
 
 #include "ui/folder.h"
-#include "ui/pyramid.h"
+#include "ui/thumbnail.h"
 #include <glib/gi18n-lib.h>
 
 #define SIDE 132
@@ -32,30 +32,12 @@ char *ax_sample_gallery_default_folder(void) {
 static void paint_thread(GTask *task, gpointer source, gpointer path, GCancellable *cancellable) {
   int side = 2 * SIDE; /* sharp on screens of scale 2 */
   GError *error = NULL;
-  g_autoptr(AxImage) image = ax_image_load(path, cancellable, &error);
-  g_autoptr(AxPyramid) pyramid = NULL;
-  g_autoptr(AxViewport) viewport = NULL;
-  g_autofree guint8 *lut = NULL;
-  g_autoptr(GBytes) bytes = NULL;
-  guint32 *pixels;
-  AxWindow window;
+  g_autoptr(GBytes) bytes = ax_thumbnail_draw(path, side, cancellable, &error);
 
-  if (!image) {
+  if (bytes)
+    g_task_return_pointer(task, gdk_memory_texture_new(side, side, GDK_MEMORY_DEFAULT, bytes, sizeof(guint32) * side), g_object_unref);
+  else
     g_task_return_error(task, error);
-    return;
-  }
-  pyramid = ax_pyramid_new(image);
-  viewport = ax_viewport_new();
-  window = ax_image_get_default_window(image);
-  ax_viewport_set_view_size(viewport, side, side);
-  ax_viewport_set_image_size(viewport, ax_image_get_width(image), ax_image_get_height(image));
-  ax_viewport_set_window(viewport, window.center, window.width);
-  lut = g_malloc(65536);
-  ax_viewport_fill_lut(viewport, image, lut);
-  pixels = g_new(guint32, side * side);
-  ax_pyramid_draw(pyramid, viewport, 1, lut, pixels, side, side, side);
-  bytes = g_bytes_new_take(pixels, sizeof *pixels * side * side);
-  g_task_return_pointer(task, gdk_memory_texture_new(side, side, GDK_MEMORY_DEFAULT, bytes, sizeof *pixels * side), g_object_unref);
 }
 
 /* The task has no source object: a thread that drops its task last would end the picture on that thread. */

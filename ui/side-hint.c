@@ -41,11 +41,11 @@ AxSides ax_side_hint(const AxPerception *perception, int side_of_letters) {
 const char *ax_side_hint_text(AxSides sides) {
   switch (sides) {
   case AX_SIDES_MIRRORED:
-    return _("This image looks mirrored: heart and abdomen lie on the other side, and so does the letter. H turns the view over.");
+    return _("This image looks mirrored: the model finds left and right exchanged, and so does the letter on it. H turns the view over.");
   case AX_SIDES_ORGANS:
-    return _("Heart and abdomen look mirrored, but the letter stands on its usual side: organs on the other side, or a wrong letter.");
+    return _("The model finds left and right exchanged, but the letter stands on its usual side: a displaced heart, organs on the other side, or a wrong letter. Do not trust its sides here.");
   case AX_SIDES_UNKNOWN:
-    return _("This image looks mirrored, or the organs lie on the other side: no letter was read that tells which.");
+    return _("The model finds left and right exchanged: a mirrored image, a displaced heart, or organs on the other side. No letter was read that tells which.");
   case AX_SIDES_USUAL:
   default:
     return NULL;

@@ -31,7 +31,9 @@ static const AxKey keys[] = {
   {"<Control>q", "win.quit"},
 };
 
-static void on_open(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_show_open_dialog(self); }
+static void on_open(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  ax_main_window_choose_image(self, _("Open an image"), ax_main_window_open);
+}
 static void on_paste(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_paste(self); }
 static void on_previous(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_go(self, -1); }
 static void on_next(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_main_window_go(self, 1); }
@@ -157,6 +159,7 @@ void ax_main_window_update_actions(AxMainWindow *self) {
   ax_main_window_enable(self, "perceive", image && !ax_document_get_busy(self->document));
   ax_main_window_update_view_actions(self);
   ax_main_window_update_mark_actions(self);
+  ax_main_window_update_compare(self);
 }
 
 void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
@@ -205,4 +208,5 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   ax_main_window_add_open_actions(self);
   ax_main_window_add_view_actions(self);
   ax_main_window_add_mark_actions(self);
+  ax_main_window_add_compare_actions(self);
 }

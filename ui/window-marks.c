@@ -15,16 +15,24 @@ static const char *const tool_words[AX_N_TOOLS] = {
   [AX_TOOL_SELECT] = "select", [AX_TOOL_LENGTH] = "length", [AX_TOOL_ANGLE] = "angle", [AX_TOOL_REGION] = "region", [AX_TOOL_BOX] = "box",
 };
 
-static AxMarks *marks_of(AxMainWindow *self) { return ax_document_get_marks(self->document); }
-static AxMarkTool *tool_of(AxMainWindow *self) { return ax_canvas_get_tool(self->canvas); }
+static AxMarks *marks_of(AxMainWindow *self) { return ax_document_get_marks(ax_main_window_get_active_document(self)); }
+
+static AxMarkTool *tool_of(AxMainWindow *self) {
+  return ax_canvas_get_tool(ax_main_window_get_active_canvas(self) == self->prior_canvas ? self->prior_canvas : self->canvas);
+}
 
 /* ---- tools ---- */
 
-static void on_tool_changed(AxMainWindow *self) {
+/* Of two pictures both have the tool, until a mark is drawn on one. */
+static void set_tool(AxMainWindow *self, AxTool tool) {
   GAction *action = g_action_map_lookup_action(G_ACTION_MAP(self), "tool");
 
-  g_simple_action_set_state(G_SIMPLE_ACTION(action), g_variant_new_string(tool_words[ax_mark_tool_get_tool(tool_of(self))]));
+  g_simple_action_set_state(G_SIMPLE_ACTION(action), g_variant_new_string(tool_words[tool]));
+  ax_mark_tool_set_tool(ax_canvas_get_tool(self->canvas), tool);
+  ax_mark_tool_set_tool(ax_canvas_get_tool(self->prior_canvas), tool);
 }
+
+static void on_tool_changed(AxMainWindow *self, AxMarkTool *tool) { set_tool(self, ax_mark_tool_get_tool(tool)); }
 
 static void change_tool(GSimpleAction *action, GVariant *value, gpointer data) {
   AxMainWindow *self = data;
@@ -32,13 +40,13 @@ static void change_tool(GSimpleAction *action, GVariant *value, gpointer data) {
 
   for (int tool = 0; tool < AX_N_TOOLS; tool++)
     if (g_str_equal(word, tool_words[tool]))
-      ax_mark_tool_set_tool(tool_of(self), (AxTool)tool);
-  gtk_widget_grab_focus(GTK_WIDGET(self->canvas));
+      set_tool(self, (AxTool)tool);
+  gtk_widget_grab_focus(GTK_WIDGET(ax_main_window_get_active_canvas(self)));
 }
 
 static void on_ratio(GSimpleAction *action, GVariant *parameter, gpointer data) {
   AxMainWindow *self = data;
-  AxPerception *perception = ax_document_get_perception(self->document, FALSE);
+  AxPerception *perception = ax_document_get_perception(ax_main_window_get_active_document(self), FALSE);
   AxMark mark;
 
   if (!perception) {
@@ -59,7 +67,7 @@ static void calibrate_now(AxMainWindow *self, const char *text) {
 
   if (!mark || mark->kind != AX_MARK_LENGTH)
     return;
-  calibration = ax_measure_calibration(ax_document_get_image(self->document), mark->points[0], mark->points[1], mm);
+  calibration = ax_measure_calibration(ax_document_get_image(ax_main_window_get_active_document(self)), mark->points[0], mark->points[1], mm);
   if (calibration > 0)
     ax_marks_set_calibration(marks_of(self), calibration);
   else
@@ -110,7 +118,7 @@ static void on_handle(GSimpleAction *action, GVariant *parameter, gpointer self)
 /* ---- undo ---- */
 
 static void step(AxMainWindow *self, gboolean redo) {
-  AxUndo *undo = ax_document_get_undo(self->document);
+  AxUndo *undo = ax_document_get_undo(ax_main_window_get_active_document(self));
   g_autofree char *name = g_strdup(redo ? ax_undo_get_redo_name(undo) : ax_undo_get_undo_name(undo)), *text = NULL;
 
   if (ax_marks_is_editing(marks_of(self)))
@@ -125,13 +133,24 @@ static void step(AxMainWindow *self, gboolean redo) {
 static void on_undo(GSimpleAction *action, GVariant *parameter, gpointer self) { step(self, FALSE); }
 static void on_redo(GSimpleAction *action, GVariant *parameter, gpointer self) { step(self, TRUE); }
 
+/* The list and the actions belong to the picture at the keys. */
+static void on_focus(AxMainWindow *self) {
+  AxDocument *document;
+
+  if (!self->document)
+    return; /* closing */
+  document = ax_main_window_get_active_document(self);
+  ax_mark_list_set_marks(self->mark_list, ax_document_get_marks(document), ax_document_get_image(document));
+  ax_main_window_update_mark_actions(self);
+}
+
 void ax_main_window_update_mark_actions(AxMainWindow *self) {
   AxUndo *undo;
   gboolean image, selected, some;
 
   if (!self->document)
     return; /* closing */
-  undo = ax_document_get_undo(self->document);
+  undo = ax_document_get_undo(ax_main_window_get_active_document(self));
   image = ax_document_get_image(self->document) != NULL;
   selected = ax_marks_get_selected(marks_of(self)) != 0;
   some = ax_marks_get_n(marks_of(self)) > 0;
@@ -163,7 +182,14 @@ void ax_main_window_add_mark_actions(AxMainWindow *self) {
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
   ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
-  g_signal_connect_object(tool_of(self), "tool-changed", G_CALLBACK(on_tool_changed), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object(marks_of(self), "changed", G_CALLBACK(ax_main_window_update_mark_actions), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object(ax_document_get_undo(self->document), "changed", G_CALLBACK(ax_main_window_update_mark_actions), self, G_CONNECT_SWAPPED);
+  for (int i = 0; i < 2; i++) {
+    AxDocument *document = i ? self->prior : self->document;
+    AxCanvas *canvas = i ? self->prior_canvas : self->canvas;
+
+    ax_canvas_set_marks(canvas, ax_document_get_marks(document), ax_document_get_undo(document));
+    g_signal_connect_object(ax_canvas_get_tool(canvas), "tool-changed", G_CALLBACK(on_tool_changed), self, G_CONNECT_SWAPPED);
+    g_signal_connect_object(ax_document_get_marks(document), "changed", G_CALLBACK(ax_main_window_update_mark_actions), self, G_CONNECT_SWAPPED);
+    g_signal_connect_object(ax_document_get_undo(document), "changed", G_CALLBACK(ax_main_window_update_mark_actions), self, G_CONNECT_SWAPPED);
+  }
+  g_signal_connect_swapped(self, "notify::focus-widget", G_CALLBACK(on_focus), self);
 }

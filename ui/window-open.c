@@ -5,14 +5,16 @@
 #include "ui/settings.h"
 #include <glib/gi18n-lib.h>
 
-static void open_file(AxMainWindow *self, GFile *file) {
+static void give_file(AxMainWindow *self, GFile *file, void (*chosen)(AxMainWindow *self, const char *path)) {
   g_autofree char *path = g_file_get_path(file);
 
   if (path)
-    ax_main_window_open(self, path);
+    chosen(self, path);
   else
     ax_main_window_toast(self, _("Only files of this machine can be opened."));
 }
+
+static void open_file(AxMainWindow *self, GFile *file) { give_file(self, file, ax_main_window_open); }
 
 /* ---- dialog ---- */
 
@@ -21,7 +23,7 @@ static void on_response(GtkNativeDialog *dialog, int response, AxMainWindow *sel
     g_autoptr(GFile) file = gtk_file_chooser_get_file(GTK_FILE_CHOOSER(dialog));
 
     if (file)
-      open_file(self, file);
+      give_file(self, file, self->chosen);
   }
   g_clear_object(&self->chooser);
 }
@@ -39,14 +41,15 @@ static void add_filters(GtkFileChooser *chooser) {
   gtk_file_chooser_add_filter(chooser, all);
 }
 
-void ax_main_window_show_open_dialog(AxMainWindow *self) {
+void ax_main_window_choose_image(AxMainWindow *self, const char *title, void (*chosen)(AxMainWindow *self, const char *path)) {
   const char *path = ax_document_get_path(self->document);
 
+  self->chosen = chosen;
   if (self->chooser) {
     gtk_native_dialog_show(GTK_NATIVE_DIALOG(self->chooser));
     return;
   }
-  self->chooser = gtk_file_chooser_native_new(_("Open an image"), GTK_WINDOW(self), GTK_FILE_CHOOSER_ACTION_OPEN, _("_Open"), _("_Cancel"));
+  self->chooser = gtk_file_chooser_native_new(title, GTK_WINDOW(self), GTK_FILE_CHOOSER_ACTION_OPEN, _("_Open"), _("_Cancel"));
   gtk_native_dialog_set_modal(GTK_NATIVE_DIALOG(self->chooser), TRUE);
   add_filters(GTK_FILE_CHOOSER(self->chooser));
   if (path) {

@@ -3,9 +3,11 @@
 
 #include "ui/anatomy-list.h"
 #include "ui/canvas.h"
+#include "ui/film-strip.h"
 #include "ui/findings-bars.h"
 #include "ui/mark-list.h"
 #include "ui/mirror-view.h"
+#include "ui/view-link.h"
 #include "ui/window.h"
 
 G_BEGIN_DECLS
@@ -13,8 +15,10 @@ G_BEGIN_DECLS
 struct _AxMainWindow {
   AdwApplicationWindow parent_instance;
   AxSession *session;
-  AxDocument *document;
+  AxDocument *document, *prior; /* prior: empty unless two images are compared */
+  AxViewLink *link;
   GtkFileChooserNative *chooser; /* while the dialog is open */
+  void (*chosen)(AxMainWindow *self, const char *path); /* what it is open for */
   gboolean mirror;               /* the mirror test is on */
   AxVisibility *visibility;
   GArray *presets;               /* AxPreset of the image, made when first asked for */
@@ -24,7 +28,11 @@ struct _AxMainWindow {
   GtkStack *content;
   AdwStatusPage *error_page;
   GtkBox *empty_box;
-  AxCanvas *canvas;
+  AxCanvas *canvas, *prior_canvas;
+  GtkWidget *prior_box;
+  GtkLabel *current_caption, *prior_caption;
+  GtkRevealer *strip_revealer;
+  AxFilmStrip *strip;
   AxAnatomyList *anatomy_list;
   AxFindingsBars *findings;
   AxMarkList *mark_list;
@@ -46,7 +54,9 @@ typedef struct {
 /* window.c */
 void ax_main_window_update(AxMainWindow *self); /* page, progress, status, sensitivity of actions, from the document's state */
 void ax_main_window_toast(AxMainWindow *self, const char *text);
+/* The picture that the keys are for: of two compared ones that with the focus; and its document. */
 AxCanvas *ax_main_window_get_active_canvas(AxMainWindow *self);
+AxDocument *ax_main_window_get_active_document(AxMainWindow *self);
 
 /* window-actions.c */
 void ax_main_window_add_actions(AxMainWindow *self);
@@ -63,8 +73,15 @@ void ax_main_window_forget_presets(AxMainWindow *self); /* the image or what is 
 void ax_main_window_add_mark_actions(AxMainWindow *self);
 void ax_main_window_update_mark_actions(AxMainWindow *self);
 
+/* window-compare.c */
+void ax_main_window_add_compare_actions(AxMainWindow *self);
+void ax_main_window_update_compare(AxMainWindow *self);
+void ax_main_window_compare(AxMainWindow *self, const char *path);
+void ax_main_window_close_prior(AxMainWindow *self);
+
 /* window-open.c */
-void ax_main_window_show_open_dialog(AxMainWindow *self);
+/* Asks for a file; `chosen` gets its path. */
+void ax_main_window_choose_image(AxMainWindow *self, const char *title, void (*chosen)(AxMainWindow *self, const char *path));
 void ax_main_window_paste(AxMainWindow *self);
 void ax_main_window_go(AxMainWindow *self, int step);
 void ax_main_window_add_drop_target(AxMainWindow *self);

@@ -25,7 +25,7 @@ static void on_one_to_one(GSimpleAction *action, GVariant *parameter, gpointer s
 
 /* Every change of greys or turns goes through here, so that it can be undone. */
 static void push(AxMainWindow *self, const AxViewState *before, const char *name, guint merge) {
-  ax_view_state_push(ax_document_get_undo(self->document), active_viewport(self), before, name, merge);
+  ax_view_state_push(ax_document_get_undo(ax_main_window_get_active_document(self)), active_viewport(self), before, name, merge);
 }
 
 static void on_invert(GSimpleAction *action, GVariant *parameter, gpointer self) {

@@ -1,5 +1,6 @@
 #include "ui/window-private.h"
 
+#include "ui/folder.h"
 #include "ui/sample-gallery.h"
 #include <glib/gi18n-lib.h>
 
@@ -13,7 +14,15 @@ void ax_main_window_toast(AxMainWindow *self, const char *text) {
   adw_toast_overlay_add_toast(self->toasts, toast);
 }
 
+static gboolean is_prior_active(AxMainWindow *self) {
+  return !self->mirror && gtk_widget_get_visible(self->prior_box) && gtk_window_get_focus(GTK_WINDOW(self)) == GTK_WIDGET(self->prior_canvas);
+}
+
+AxDocument *ax_main_window_get_active_document(AxMainWindow *self) { return is_prior_active(self) ? self->prior : self->document; }
+
 AxCanvas *ax_main_window_get_active_canvas(AxMainWindow *self) {
+  if (is_prior_active(self))
+    return self->prior_canvas;
   return self->mirror ? ax_mirror_view_get_canvas(self->mirror_view, FALSE) : self->canvas;
 }
 
@@ -158,9 +167,25 @@ static void on_name(AxMainWindow *self) {
 
 static void on_sample(AxMainWindow *self, const char *path) { ax_main_window_open(self, path); }
 
+/* A folder is its first image, with the others below. */
+static void open_folder(AxMainWindow *self, const char *folder) {
+  g_auto(GStrv) named = ax_folder_list(folder, FALSE), all = named[0] ? NULL : ax_folder_list(folder, TRUE);
+  const char *first = named[0] ? named[0] : all[0];
+
+  if (first) {
+    gtk_widget_activate_action(GTK_WIDGET(self), "win.show-strip", NULL);
+    ax_document_open_path(self->document, first);
+  } else {
+    ax_main_window_toast(self, _("There is no image in this folder."));
+  }
+}
+
 void ax_main_window_open(AxMainWindow *self, const char *path) {
   g_return_if_fail(AX_IS_MAIN_WINDOW(self));
-  ax_document_open_path(self->document, path);
+  if (g_file_test(path, G_FILE_TEST_IS_DIR))
+    open_folder(self, path);
+  else
+    ax_document_open_path(self->document, path);
 }
 
 AxDocument *ax_main_window_get_document(AxMainWindow *self) { return self->document; }
@@ -172,6 +197,10 @@ static void ax_main_window_dispose(GObject *object) {
 
   if (self->document)
     g_signal_handlers_disconnect_by_data(self->document, self);
+  if (self->prior)
+    g_signal_handlers_disconnect_by_data(self->prior, self);
+  g_clear_object(&self->link);
+  g_clear_object(&self->prior);
   if (self->chooser)
     gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
   g_clear_object(&self->chooser);
@@ -189,6 +218,7 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   g_type_ensure(AX_TYPE_CANVAS);
   g_type_ensure(AX_TYPE_ANATOMY_LIST);
   g_type_ensure(AX_TYPE_FINDINGS_BARS);
+  g_type_ensure(AX_TYPE_FILM_STRIP);
   g_type_ensure(AX_TYPE_MARK_LIST);
   g_type_ensure(AX_TYPE_MIRROR_VIEW);
   gtk_widget_class_set_template_from_resource(widget_class, "/org/anatomix/Viewer/ui/window.ui");
@@ -198,6 +228,12 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, error_page);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, empty_box);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, canvas);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, strip);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, strip_revealer);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, prior_caption);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, current_caption);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, prior_box);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, prior_canvas);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, anatomy_list);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, findings);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, mark_list);
@@ -229,6 +265,7 @@ static void ax_main_window_init(AxMainWindow *self) {
   gtk_widget_init_template(GTK_WIDGET(self));
   self->visibility = ax_visibility_new();
   ax_box_layer_set_visibility(ax_canvas_get_box_layer(self->canvas), self->visibility);
+  ax_box_layer_set_visibility(ax_canvas_get_box_layer(self->prior_canvas), self->visibility);
   for (int i = 0; i < 2; i++)
     ax_box_layer_set_visibility(ax_canvas_get_box_layer(ax_mirror_view_get_canvas(self->mirror_view, i)), self->visibility);
   ax_anatomy_list_set_visibility(self->anatomy_list, self->visibility);
@@ -247,7 +284,7 @@ AxMainWindow *ax_main_window_new(GtkApplication *application, AxSession *session
 
   self->session = g_object_ref(session);
   self->document = ax_document_new(session);
-  ax_canvas_set_marks(self->canvas, ax_document_get_marks(self->document), ax_document_get_undo(self->document));
+  self->prior = ax_document_new(session);
   ax_main_window_add_actions(self);
   g_signal_connect_swapped(self->document, "notify::state", G_CALLBACK(ax_main_window_update), self);
   g_signal_connect_swapped(self->document, "notify::progress", G_CALLBACK(update_progress), self);

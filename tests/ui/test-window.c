@@ -29,6 +29,7 @@ static gboolean is_mirrored(gpointer window) { return ax_document_get_perception
 static gboolean is_failed(gpointer window) { return ax_document_get_state(ax_main_window_get_document(window)) == AX_DOCUMENT_FAILED; }
 static gboolean is_at_work(gpointer window) { return ax_document_get_state(ax_main_window_get_document(window)) == AX_DOCUMENT_PERCEIVING; }
 static gboolean is_second(gpointer window) { return g_str_has_suffix(ax_document_get_name(ax_main_window_get_document(window)), "second.png"); }
+static gboolean is_first(gpointer window) { return g_str_has_suffix(ax_document_get_name(ax_main_window_get_document(window)), "first.png"); }
 static gboolean has_error(gpointer window) { return ax_document_get_error(ax_main_window_get_document(window)) != NULL; }
 
 static AxMainWindow *new_window(const char *model) {
@@ -401,6 +402,58 @@ static void test_mirror(void) {
   close_window(window);
 }
 
+static gboolean has_prior(gpointer window) { return ax_document_get_perception(AX_MAIN_WINDOW(window)->prior, FALSE) != NULL; }
+static gboolean has_strip(gpointer window) { return ax_film_strip_get_n_drawn(AX_MAIN_WINDOW(window)->strip) >= 2; }
+static gboolean is_swapped(gpointer window) { return is_second(window) && is_answered(window) && has_prior(window); }
+
+/* Two images side by side: linked zoom, marks on the one that has the keys, exchanged; chosen from the film strip. */
+static void test_compare(void) {
+  AxMainWindow *window = open_first();
+  AxViewport *current = ax_canvas_get_viewport(window->canvas), *prior = ax_canvas_get_viewport(window->prior_canvas);
+  GtkWidget *list;
+
+  ax_test_xdotool("key t");
+  ax_test_wait(has_strip, window);
+  g_assert_cmpuint(ax_film_strip_get_n(window->strip), ==, 2);
+  list = find_row(GTK_WIDGET(window->strip), GTK_TYPE_PICTURE, 0);
+  g_assert_nonnull(list);
+  list = gtk_widget_get_next_sibling(gtk_widget_get_parent(gtk_widget_get_parent(list))); /* the second film */
+  ax_test_run_for(300); /* the strip has slid in */
+  ax_test_point_at(list, 40, 40);
+  ax_test_xdotool("click 3");
+  ax_test_wait(has_prior, window);
+  ax_test_run_for(200);
+  g_assert_true(gtk_widget_get_mapped(GTK_WIDGET(window->prior_canvas)));
+  ax_test_point_at(GTK_WIDGET(window->canvas), 150, 150);
+  ax_test_xdotool("click 4 click 4");
+  g_assert_cmpfloat_with_epsilon(ax_viewport_get_zoom(current) / ax_viewport_get_fit_zoom(current), ax_viewport_get_zoom(prior) / ax_viewport_get_fit_zoom(prior), 1e-9);
+  /* a caliper on the prior image is the prior image's, and its undo too */
+  ax_test_xdotool("key l");
+  ax_test_point_at(GTK_WIDGET(window->prior_canvas), 100, 150);
+  ax_test_xdotool("mousedown 1 mousemove_relative 40 0 mousemove_relative 40 0 mouseup 1");
+  g_assert_cmpuint(ax_marks_get_n(ax_document_get_marks(window->prior)), ==, 1);
+  g_assert_cmpuint(ax_marks_get_n(ax_document_get_marks(window->document)), ==, 0);
+  g_assert_cmpint(ax_mark_tool_get_tool(ax_canvas_get_tool(window->canvas)), ==, AX_TOOL_SELECT);
+  ax_test_xdotool("key ctrl+z");
+  g_assert_cmpuint(ax_marks_get_n(ax_document_get_marks(window->prior)), ==, 0);
+  ax_test_xdotool("key g i"); /* each for itself now */
+  g_assert_true(ax_viewport_get_inverted(prior));
+  g_assert_false(ax_viewport_get_inverted(current));
+  ax_test_xdotool("key x");
+  ax_test_wait(is_swapped, window);
+  g_assert_cmpstr(ax_document_get_name(window->prior), ==, "first.png");
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.close-prior", NULL);
+  ax_test_run_for(100);
+  g_assert_false(gtk_widget_get_mapped(GTK_WIDGET(window->prior_canvas)));
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.film-strip", NULL);
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.link-views", NULL);
+  /* a folder is its first image */
+  ax_main_window_open(window, folder);
+  ax_test_wait(is_first, window);
+  ax_test_wait(is_answered, window);
+  close_window(window);
+}
+
 static void test_errors(void) {
   AxMainWindow *window = open_first(), *without;
 
@@ -463,6 +516,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/window/menus", test_menus);
   g_test_add_func("/ui/window/marks", test_marks);
   g_test_add_func("/ui/window/mirror", test_mirror);
+  g_test_add_func("/ui/window/compare", test_compare);
   g_test_add_func("/ui/window/errors", test_errors);
   g_test_add_func("/ui/window/cancel-and-close", test_cancel_and_close);
   status = g_test_run();
