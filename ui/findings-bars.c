@@ -74,8 +74,13 @@ void ax_findings_bars_set_perception(AxFindingsBars *self, AxPerception *percept
   g_return_if_fail(AX_IS_FINDINGS_BARS(self));
   while ((child = gtk_widget_get_first_child(self->grid)))
     gtk_grid_remove(GTK_GRID(self->grid), child);
-  if (!perception)
+  if (!perception || perception->n_findings == 0) {
+    GtkWidget *note = gtk_label_new(perception ? _("This model names no findings.") : _("No answer yet."));
+
+    gtk_widget_add_css_class(note, "dim-label");
+    gtk_grid_attach(GTK_GRID(self->grid), note, 0, 0, 1, 1);
     return;
+  }
   for (guint i = 0; i < perception->n_findings; i++)
     g_ptr_array_add(order, &perception->findings[i]);
   g_ptr_array_sort_with_data(order, compare_findings, NULL);
@@ -102,6 +107,7 @@ static void ax_findings_bars_init(AxFindingsBars *self) {
   gtk_grid_set_row_spacing(GTK_GRID(self->grid), 3);
   gtk_grid_set_column_spacing(GTK_GRID(self->grid), 8);
   gtk_widget_set_parent(self->grid, GTK_WIDGET(self));
+  ax_findings_bars_set_perception(self, NULL);
   gtk_accessible_update_property(GTK_ACCESSIBLE(self), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Findings"), -1);
 }
 
