@@ -126,6 +126,17 @@ check_stretch (const AxGemmaBatch *b, int s, int next, GError **error)
   return bad (error, "stretch %d continues rows %d to %d, which are not the head of an earlier one", s, t->prefix_first, t->prefix_first + t->prefix_count);
 }
 
+static gboolean
+check_constant (const AxGemmaBatch *b, GError **error)
+{
+  gboolean whole = b->constant == 0;
+  for (int s = 0; s < b->n_stretches && b->stretches[s].first < b->constant; s++)
+    whole = b->stretches[s].first + b->stretches[s].count == b->constant;
+  if (!whole || (b->constant > 0 && b->out_rows == NULL) || b->constant >= b->n)
+    return bad (error, "the first %d rows cannot be constant: they are not whole stretches, or there is nothing to learn behind them", b->constant);
+  return TRUE;
+}
+
 /* Which keys row r of a stretch sees: a window reaches back over its own rows first, then over the end of the prefix. */
 static AxSpan
 span_of (const AxGemmaStretch *t, int r, int window)
@@ -209,22 +220,23 @@ make_plan (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, Plan *p, GErro
   return TRUE;
 }
 
+/* What enters layer 0 of rows [first, first + count). */
 static AxTensor *
-embed (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, const Plan *p)
+embed (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, const Plan *p, int first, int count)
 {
   const gsize width = (gsize) g->config.width;
   const AxScatter sources[] = {
-    { b->image_rows, p->from_image, 1 },
-    { b->object_rows, p->from_object, 1 },
-    { g->added != NULL ? &g->added->t : NULL, p->from_added, (float) g->config.embed_scale },
-    { g->learned_embed != NULL ? &g->learned_embed->t : NULL, p->from_learned, (float) g->config.embed_scale },
+    { b->image_rows, p->from_image + first, 1 },
+    { b->object_rows, p->from_object + first, 1 },
+    { g->added != NULL ? &g->added->t : NULL, p->from_added + first, (float) g->config.embed_scale },
+    { g->learned_embed != NULL ? &g->learned_embed->t : NULL, p->from_learned + first, (float) g->config.embed_scale },
   };
   gboolean learns = FALSE;
   for (gsize i = 0; i < G_N_ELEMENTS (sources); i++)
     learns |= sources[i].src != NULL && sources[i].src->needs_grad;
-  AxTensor *x = ax_tensor_new (tape, learns, 2, (int[]){ b->n, g->config.width });
-  ax_gemma_embed_rows (g, b->n, b->ids, x->data);
-  for (int r = 0; r < b->n; r++)
+  AxTensor *x = ax_tensor_new (tape, learns, 2, (int[]){ count, g->config.width });
+  ax_gemma_embed_rows (g, count, b->ids + first, x->data);
+  for (int r = 0; r < count; r++)
     for (int i = 0; i < 2; i++)
       if (sources[i].from[r] >= 0)
         memcpy (x->data + (gsize) r * width, sources[i].src->data + (gsize) sources[i].from[r] * width, width * sizeof (float));
@@ -236,31 +248,38 @@ embed (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, const Plan *p)
 
 typedef struct {
   const float  *cos_sin;
-  const AxSpan *spans;
+  const AxSpan *spans, *constant_spans;
   int           n_out;                   /* of the last layer: only these rows go on; -1: all */
   const int    *out_rows;
 } LayerInput;
 
+/* The queries and keys of x, and in *qkv the values behind them. */
 static AxTensor *
-layer_forward (const AxGemma *g, AxTape *tape, const AxGemmaLayer *l, AxTensor *x, const LayerInput *in)
+queries_and_keys (const AxGemma *g, AxTape *tape, const AxGemmaLayer *l, AxTensor *x, const float *cos_sin, AxTensor **qkv)
 {
   const AxGemmaConfig *c = &g->config;
-  const float eps = (float) c->eps, dropout = (float) g->options.lora_dropout;
+  const float eps = (float) c->eps;
   const AxHeadNorm norm = { c->heads, c->kv_heads, c->head_dim, l->norm_q, l->norm_k, eps };
-  const int k_from = c->heads * c->head_dim, v_from = k_from + c->kv_heads * c->head_dim;
   AxTensor *a = ax_rmsnorm (tape, x, l->norm_in, eps);
-  AxTensor *qkv = ax_qlinear (tape, a, &l->qkv, dropout);
+  *qkv = ax_qlinear (tape, a, &l->qkv, (float) g->options.lora_dropout);
   ax_tensor_release (tape, a);
-  AxTensor *qk = ax_qk_norm_rope (tape, qkv, &norm, in->cos_sin), *q = qk;
-  if (in->n_out >= 0)
-    {
-      q = ax_gather_rows (tape, qk, in->n_out, in->out_rows);
-      x = ax_gather_rows (tape, x, in->n_out, in->out_rows);
-    }
-  AxTensor *o = ax_span_attention (tape, q, qk, k_from, qkv, v_from, c->heads, c->kv_heads, c->head_dim, (float) c->query_scale,
-                                   g->options.store != AX_GEMMA_F32, in->spans);
-  ax_tensor_release (tape, qkv);
-  ax_tensor_release (tape, qk);
+  return ax_qk_norm_rope (tape, *qkv, &norm, cos_sin);
+}
+
+static AxTensor *
+attend (const AxGemma *g, AxTape *tape, AxTensor *q, AxTensor *qk, AxTensor *qkv, const AxSpan *spans)
+{
+  const AxGemmaConfig *c = &g->config;
+  const int k_from = c->heads * c->head_dim, v_from = k_from + c->kv_heads * c->head_dim;
+  /* Beside bfloat16 weights the products of attention may round as much. */
+  return ax_span_attention (tape, q, qk, k_from, qkv, v_from, c->heads, c->kv_heads, c->head_dim, (float) c->query_scale, g->options.store != AX_GEMMA_F32, spans);
+}
+
+/* The rest of a layer behind attention. */
+static AxTensor *
+layer_rest (const AxGemma *g, AxTape *tape, const AxGemmaLayer *l, AxTensor *x, AxTensor *o)
+{
+  const float eps = (float) g->config.eps, dropout = (float) g->options.lora_dropout;
   AxTensor *attended = ax_qlinear (tape, o, &l->o, dropout);
   ax_tensor_release (tape, o);
   AxTensor *mid = ax_plus_rmsnorm (tape, x, attended, l->norm_post, eps);
@@ -276,6 +295,47 @@ layer_forward (const AxGemma *g, AxTape *tape, const AxGemmaLayer *l, AxTensor *
   AxTensor *y = ax_plus_rmsnorm (tape, mid, down, l->norm_post_ffn, eps);
   ax_tensor_release (tape, down);
   ax_tensor_release (tape, mid);
+  return y;
+}
+
+/* *constant (NULL: none) are the rows before x that get no gradient; it is moved on too, and is NULL behind the last layer. */
+static AxTensor *
+layer_forward (const AxGemma *g, AxTape *tape, const AxGemmaLayer *l, AxTensor **constant, AxTensor *x, const LayerInput *in)
+{
+  AxTensor *qkv, *before_qkv = NULL, *before_qk = NULL;
+  const int skipped = *constant != NULL ? (*constant)->shape[0] : 0;
+  if (skipped > 0)
+    {
+      ax_tape_pause (tape, TRUE);
+      before_qk = queries_and_keys (g, tape, l, *constant, in->cos_sin, &before_qkv);
+      ax_tape_pause (tape, FALSE);
+    }
+  AxTensor *qk = queries_and_keys (g, tape, l, x, in->cos_sin + (gsize) skipped * (gsize) g->config.head_dim, &qkv), *q = qk;
+  if (in->n_out >= 0)
+    {
+      q = ax_gather_rows (tape, qk, in->n_out, in->out_rows);
+      x = ax_gather_rows (tape, x, in->n_out, in->out_rows);
+    }
+  AxTensor *all_qk = skipped > 0 ? ax_behind_rows (tape, before_qk, qk) : qk, *all_qkv = skipped > 0 ? ax_behind_rows (tape, before_qkv, qkv) : qkv;
+  AxTensor *o = attend (g, tape, q, all_qk, all_qkv, in->spans);
+  if (skipped > 0)
+    {
+      ax_tensor_release (tape, all_qk);
+      ax_tensor_release (tape, all_qkv);
+    }
+  ax_tensor_release (tape, qkv);
+  ax_tensor_release (tape, qk);
+  AxTensor *y = layer_rest (g, tape, l, x, o);
+  if (skipped == 0)
+    return y;
+  ax_tape_pause (tape, TRUE);
+  if (in->n_out >= 0)
+    *constant = NULL;
+  else
+    *constant = layer_rest (g, tape, l, *constant, attend (g, tape, before_qk, before_qk, before_qkv, in->constant_spans));
+  ax_tensor_release (tape, before_qk);
+  ax_tensor_release (tape, before_qkv);
+  ax_tape_pause (tape, FALSE);
   return y;
 }
 
@@ -300,7 +360,7 @@ ax_gemma_forward (AxGemma *g, AxTape *tape, const AxGemmaBatch *batch, AxGemmaTa
       b.stretches = &whole;
       b.n_stretches = 1;
     }
-  if (!make_plan (g, tape, &b, &plan, error))
+  if (!make_plan (g, tape, &b, &plan, error) || !check_constant (&b, error))
     return NULL;
   float *cos_sin[2];
   AxSpan *out_spans[2] = { NULL, NULL };
@@ -317,16 +377,23 @@ ax_gemma_forward (AxGemma *g, AxTape *tape, const AxGemmaBatch *batch, AxGemmaTa
       out_spans[last_global] = ax_tape_scratch (tape, (gsize) MAX (b.n_out, 1) * sizeof (AxSpan));
       for (int i = 0; i < b.n_out; i++)
         {
-          if (b.out_rows[i] < 0 || b.out_rows[i] >= b.n)
+          if (b.out_rows[i] < b.constant || b.out_rows[i] >= b.n)
             {
-              bad (error, "row %d of %d is wanted", b.out_rows[i], b.n);
+              bad (error, "row %d of %d to %d is wanted", b.out_rows[i], b.constant, b.n);
               return NULL;
             }
-          out_rows[i] = b.out_rows[i];
+          out_rows[i] = b.out_rows[i] - b.constant;
           out_spans[last_global][i] = plan.spans[last_global][b.out_rows[i]];
         }
     }
-  AxTensor *x = embed (g, tape, &b, &plan);
+  AxTensor *constant = NULL, *x;
+  if (b.constant > 0)
+    {
+      ax_tape_pause (tape, TRUE);
+      constant = embed (g, tape, &b, &plan, 0, b.constant);
+      ax_tape_pause (tape, FALSE);
+    }
+  x = embed (g, tape, &b, &plan, b.constant, b.n - b.constant);
   for (int i = 0; i < c->layers; i++)
     {
       const int global = g->layers[i].global;
@@ -335,8 +402,9 @@ ax_gemma_forward (AxGemma *g, AxTape *tape, const AxGemmaBatch *batch, AxGemmaTa
       g_snprintf (name, sizeof name, "h%d", i);
       if (!tell (tap, name, x, user_data, error))
         return NULL;
-      x = layer_forward (g, tape, &g->layers[i], x,
-                         &(LayerInput){ cos_sin[global], last ? out_spans[global] : plan.spans[global], last ? b.n_out : -1, out_rows });
+      const AxSpan *spans = plan.spans[global];
+      x = layer_forward (g, tape, &g->layers[i], &constant, x,
+                         &(LayerInput){ cos_sin[global], last ? out_spans[global] : spans + b.constant, spans, last ? b.n_out : -1, out_rows });
     }
   AxTensor *y = ax_rmsnorm (tape, x, g->norm, (float) c->eps);
   ax_tensor_release (tape, x);

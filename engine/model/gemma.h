@@ -106,6 +106,8 @@ typedef struct {
   int             n_images;
   const int      *out_rows;      /* rows whose hidden state is wanted, ascending; NULL: all */
   int             n_out;
+  int             constant;      /* rows [0, constant) are whole roots that get no gradient: what follows sees them as they are. They cost a third of what they
+                                  * cost otherwise; 0: all rows learn */
 } AxGemmaBatch;
 
 /* Called with "h0" (what enters layer 0), "h1", ... (what enters layer i), "final" (normed), each [rows, width]. Returning FALSE stops. With

@@ -365,3 +365,22 @@ ax_gather_rows (AxTape *tape, AxTensor *x, int n, const int *rows)
   ax_scatter_grad (tape, y, 1, &(AxScatter){ x, rows, 1 });
   return y;
 }
+
+typedef struct { AxTensor *x; gsize skipped; } Behind;
+
+static void
+behind_backward (AxTape *tape, AxTensor *y, gpointer data)
+{
+  const Behind *b = data;
+  ax_axpy (b->x->n, 1, y->grad + b->skipped, ax_tensor_grad (tape, b->x));
+}
+
+AxTensor *
+ax_behind_rows (AxTape *tape, const AxTensor *constant, AxTensor *x)
+{
+  AxTensor *y = ax_tensor_new (tape, x->needs_grad, 2, (int[]){ constant->shape[0] + x->shape[0], x->shape[1] });
+  memcpy (y->data, constant->data, constant->n * sizeof (float));
+  memcpy (y->data + constant->n, x->data, x->n * sizeof (float));
+  ax_tape_push (tape, behind_backward, y, &(Behind){ x, constant->n }, sizeof (Behind));
+  return y;
+}

@@ -54,6 +54,8 @@ AxTensor *ax_span_attention (AxTape *tape, AxTensor *q, AxTensor *k, int k_from,
 
 /* The named rows of x, in order. rows live as long as the tape's pass. */
 AxTensor *ax_gather_rows    (AxTape *tape, AxTensor *x, int n, const int *rows);
+/* The rows of a constant (it gets no gradient), then those of x. */
+AxTensor *ax_behind_rows    (AxTape *tape, const AxTensor *constant, AxTensor *x);
 /* For y[rows, d] that the caller filled with copies of rows of several sources: src.grad[from[r]] += scale y.grad[r] for each source and row with
  * from[r] >= 0. Sources that are NULL or learn nothing are left out. At most AX_MAX_SOURCES; `from` lives as long as the tape's pass. */
 #define AX_MAX_SOURCES 4

@@ -17,7 +17,7 @@ typedef struct {
 } Step;
 
 struct _AxTape {
-  gboolean   recording, training;
+  gboolean   recording, paused, training;
   float      norm_momentum;
   guint64    seed, draws;
   GArray    *free_blocks;      /* Block, sorted by size */
@@ -105,6 +105,7 @@ ax_tape_reset (AxTape *tape)
   g_ptr_array_set_size (tape->tensors, 0);
   g_ptr_array_set_size (tape->payloads, 0);
   g_array_set_size (tape->steps, 0);
+  tape->paused = FALSE;
 }
 
 void
@@ -123,7 +124,8 @@ ax_tape_free (AxTape *tape)
   g_free (tape);
 }
 
-gboolean ax_tape_recording (const AxTape *tape) { return tape->recording; }
+gboolean ax_tape_recording (const AxTape *tape) { return tape->recording && !tape->paused; }
+void     ax_tape_pause (AxTape *tape, gboolean paused) { tape->paused = paused; }
 gboolean ax_tape_training (const AxTape *tape) { return tape->training; }
 void     ax_tape_set_norm_momentum (AxTape *tape, float momentum) { tape->norm_momentum = momentum; }
 float    ax_tape_norm_momentum (const AxTape *tape) { return tape->norm_momentum; }
@@ -154,7 +156,7 @@ ax_tensor_new (AxTape *tape, gboolean needs_grad, int ndim, const int *shape)
       t->shape[i] = shape[i];
       t->n *= (gsize) shape[i];
     }
-  t->needs_grad = needs_grad && tape->recording;
+  t->needs_grad = needs_grad && ax_tape_recording (tape);
   t->data = block_take (tape, t->n * sizeof (float));
   g_ptr_array_add (tape->tensors, t);
   return t;
@@ -176,7 +178,7 @@ ax_tape_give (AxTape *tape, gpointer scratch)
 void
 ax_tensor_release (AxTape *tape, AxTensor *t)
 {
-  if (tape->recording || t == NULL)
+  if (ax_tape_recording (tape) || t == NULL)
     return;
   block_give (tape, t->data);
   t->data = NULL;
@@ -214,7 +216,7 @@ ax_tensor_grad (AxTape *tape, AxTensor *t)
 void
 ax_tape_push (AxTape *tape, AxBackward fn, AxTensor *out, gconstpointer payload, gsize size)
 {
-  if (!tape->recording || !out->needs_grad)
+  if (!ax_tape_recording (tape) || !out->needs_grad)
     return;
   Step s = { fn, out, g_memdup2 (payload, size) };
   g_ptr_array_add (tape->payloads, s.payload);

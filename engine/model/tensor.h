@@ -35,6 +35,8 @@ typedef void (*AxBackward) (AxTape *tape, AxTensor *out, gpointer payload);
 AxTape   *ax_tape_new       (gboolean recording);
 void      ax_tape_free      (AxTape *tape);
 gboolean  ax_tape_recording (const AxTape *tape);
+/* While paused, operations run as on a tape that does not record: their results are constants for what follows. */
+void      ax_tape_pause     (AxTape *tape, gboolean paused);
 /* Training mode: dropout drops, batch normalisation uses the batch. Off by default; seed makes dropout repeatable. */
 void      ax_tape_set_training (AxTape *tape, gboolean training, guint64 seed);
 gboolean  ax_tape_training  (const AxTape *tape);

@@ -36,6 +36,7 @@ ax_lm_batch_clear (AxLmBatch *b)
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)
     g_array_set_size (all[i], 0);
   b->n_pictures = 0;
+  b->constant = FALSE;
 }
 
 int
@@ -117,7 +118,7 @@ rows_of (AxTape *tape, const GArray *values, int dim)
 }
 
 double
-ax_lm_batch_run (const AxLmBatch *b, AxGemma *gemma, AxTape *tape, float *nll, GError **error)
+ax_lm_batch_run (const AxLmBatch *b, AxGemma *gemma, AxTape *tape, AxGemmaSampled *sampled, guint64 seed, float *nll, GError **error)
 {
   ax_tape_reset (tape);
   AxTensor *image = rows_of (tape, b->image, b->image_dim), *objects = rows_of (tape, b->objects, b->object_dim);
@@ -131,11 +132,15 @@ ax_lm_batch_run (const AxLmBatch *b, AxGemma *gemma, AxTape *tape, float *nll, G
     .n_images = b->n_pictures,
     .out_rows = (const int *) b->out_rows->data,
     .n_out = (int) b->out_rows->len,
+    .constant = b->constant && b->stretches->len > 1 ? g_array_index (b->stretches, AxGemmaStretch, 0).count : 0,
   };
   AxTensor *hidden = ax_gemma_forward (gemma, tape, &batch, NULL, NULL, error);
   if (hidden == NULL)
     return NAN;
-  double loss = ax_gemma_loss (gemma, tape, hidden, batch.n_out, (const gint32 *) b->targets->data, (const float *) b->weights->data, nll, NULL);
+  const gint32 *targets = (const gint32 *) b->targets->data;
+  const float *weights = (const float *) b->weights->data;
+  double loss = sampled ? ax_gemma_sampled_loss (sampled, tape, hidden, batch.n_out, targets, weights, seed, nll)
+                        : ax_gemma_loss (gemma, tape, hidden, batch.n_out, targets, weights, nll, NULL);
   if (ax_tape_recording (tape))
     ax_tape_backward (tape);
   return loss;

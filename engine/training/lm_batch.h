@@ -5,7 +5,7 @@
  * once. May use engine/model.
  */
 #pragma once
-#include "engine/model/gemma.h"
+#include "engine/model/gemma_sampled.h"
 
 typedef struct {
   GArray *ids;                 /* gint32 [n] */
@@ -16,6 +16,7 @@ typedef struct {
   GArray *samples;             /* guint per out row: the caller's number of the answer it belongs to */
   GArray *image, *objects;     /* float: image tokens and object embeddings of the pictures, one after the other */
   int     n_pictures, image_dim, object_dim;
+  gboolean constant;           /* the first stretch (a prompt's prefix) gets no gradient: see AxGemmaBatch.constant */
 } AxLmBatch;
 
 AxLmBatch *ax_lm_batch_new   (void);
@@ -37,7 +38,8 @@ void       ax_lm_batch_scale  (AxLmBatch *batch, double factor);
 double     ax_lm_batch_flops  (const AxLmBatch *batch, const AxGemmaConfig *config);
 
 /* Runs the batch: returns the sum of weight * negative log likelihood (spec 6.6), and with a recording tape adds the gradients of it to the model's
- * parameters. nll (may be NULL) receives each target's. NaN with the errors of ax_gemma_forward(). The tape is reset first. */
-double     ax_lm_batch_run    (const AxLmBatch *batch, AxGemma *gemma, AxTape *tape, float *nll, GError **error);
+ * parameters. nll (may be NULL) receives each target's. With `sampled` (may be NULL) the loss is that of gemma_sampled.h, drawn by seed. NaN with the errors
+ * of ax_gemma_forward(). The tape is reset first. */
+double     ax_lm_batch_run    (const AxLmBatch *batch, AxGemma *gemma, AxTape *tape, AxGemmaSampled *sampled, guint64 seed, float *nll, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxLmBatch, ax_lm_batch_free)

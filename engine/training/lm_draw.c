@@ -1,5 +1,6 @@
 /* What a training step sees. See lm_draw.h. */
 #include "engine/training/lm_draw.h"
+#include "engine/text/prompt.h"
 #include "engine/training/random.h"
 #include <math.h>
 #include <string.h>
@@ -18,58 +19,46 @@ ax_lm_draw_clear (AxLmDraw *d)
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------------- */
 
-/* Spec 8.2. */
-static const char *const systems[] = {
-  "",
-  "You are a specialized AI radiology assistant trained to interpret chest X-ray images. You are given some possible findings about this chest X-ray image. "
-  "Some of these findings might not be correct. Use the given findings to complete the task",
-  "You are a professional radiology consultant with deep knowledge of thoracic imaging.  You are given some possible findings about this chest X-ray image. "
-  "Some of these findings might not be correct. Use the given findings to complete the task",
-  "You are a radiology assistant with strong reasoning skills for thoracic imaging.  You are given some possible findings about this chest X-ray image. "
-  "Some of these findings might not be correct. Use the given findings to complete the task",
-};
-
-/* The prompt's common part as a root stretch; returns its number. */
+/* The prompt's common part as a root stretch; returns its number. system: 0 none, else spec 8.2's. */
 static int
-add_prefix (AxLmDraw *d, AxLmBatch *b, guint picture, guint system, gboolean vary, GError **error)
+add_prefix (AxLmDraw *d, AxLmBatch *b, guint picture, guint system, gboolean vary)
 {
   const AxLmPerception *p = &d->perceptions[picture];
-  g_autoptr (GString) text = g_string_new ("<bos><start_of_turn>user\n");
+  const AxPromptOptions options = { p->tokens, system > 0 ? ax_prompt_system (system - 1) : NULL, AX_PROMPT_FULL, vary };
+  AxPromptObjects objects;
+  memcpy (objects.boxes, p->cxcywh, sizeof objects.boxes);
+  memcpy (objects.sentences, p->sentences, sizeof objects.sentences);
+  g_autofree char *text = ax_prompt_prefix (&options, &objects);
   g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
-  g_string_append_printf (text, "%s\n\nImage: \n\n<image_start>", systems[system]);
-  for (int i = 0; i < p->tokens; i++)
-    g_string_append (text, "<image>");
-  g_string_append (text, "<image_end>\n\n\nLikely findings:\n");
-  for (int i = 0; i < AX_N_ANATOMY; i++)
-    {
-      g_autofree char *box = ax_instruct_box_text (p->boxes[i]);
-      g_string_append_printf (text, "emb:<emb><obj_%d></emb> box:<box>%s</box> %s\n", i, box, p->sentences[i]);
-    }
-  if (vary)
-    g_string_append_c (text, '\n');
-  ax_gemma_tokenizer_encode (d->tokenizer, text->str, -1, TRUE, ids);
+  ax_prompt_encode (d->tokenizer, text, NULL, ids, NULL);
   int number = ax_lm_batch_add_picture (b, p->tokens, p->image_dim, p->image, AX_N_ANATOMY, p->object_dim, p->objects);
   return ax_lm_batch_add (b, -1, number, (const gint32 *) ids->data, NULL, ids->len, 0, 0);
 }
 
-/* The task and its answer: ids without the last one, after which nothing follows, and in labels what follows each token from "model" on (spec 6.6). */
+/* Spec 6.6: what stands for the image is never a target. */
 static gboolean
-task_ids (AxLmDraw *d, const char *instruction, const char *response, GArray *ids, GArray *labels, GError **error)
+is_target (const AxGemmaTokenizer *tokenizer, gint32 id)
 {
-  g_autofree char *question = g_strdup_printf ("Task: %s<end_of_turn>\n<start_of_turn>model\n", instruction);
-  g_autofree char *answer = g_strconcat (response, "<end_of_turn>", NULL);
-  g_array_set_size (ids, 0);
-  g_array_set_size (labels, 0);
+  gint32 added = id - ax_gemma_tokenizer_added_first (tokenizer);
+  return added == AX_TOKEN_BOX || added == AX_TOKEN_BOX_END || added == AX_TOKEN_REF || added == AX_TOKEN_REF_END || added < 0 || added >= AX_N_ADDED_TOKENS;
+}
+
+/* The task and its answer: ids without the last one, after which nothing follows, and in labels what follows each token from "model" on (spec 6.6). */
+static void
+task_ids (AxLmDraw *d, const char *instruction, const char *response, GArray *ids, GArray *labels)
+{
+  g_autofree char *question = ax_prompt_task (instruction, FALSE), *answer = ax_prompt_answer (response);
+  const gint32 none = -1;
   ax_gemma_tokenizer_encode (d->tokenizer, question, -1, FALSE, ids);
   guint from = ids->len;
   ax_gemma_tokenizer_encode (d->tokenizer, answer, -1, FALSE, ids);
   for (guint i = 0; i + 1 < ids->len; i++)
     {
-      gint32 next = g_array_index (ids, gint32, i + 1), none = -1;
-      g_array_append_val (labels, *(i + 2 >= from ? &next : &none));
+      gint32 next = g_array_index (ids, gint32, i + 1);
+      gboolean trained = i + 2 >= from && is_target (d->tokenizer, next);
+      g_array_append_val (labels, *(trained ? &next : &none));
     }
   g_array_set_size (ids, ids->len - 1);
-  return TRUE;
 }
 
 static guint
@@ -95,8 +84,7 @@ add_answer (AxLmDraw *d, AxLmBatch *b, int root, guint sample, guint pick, guint
       g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_INCONSISTENT, "An answer about %s names a box, but the sample has no boxes", s->image_path);
       return FALSE;
     }
-  if (!task_ids (d, g_strstrip (instruction), g_strstrip (response), ids, labels, error))
-    return FALSE;
+  task_ids (d, instruction, response, ids, labels);
   guint n = count_targets (labels);
   if ((int) (b->ids->len + ids->len) > d->config->tokens || n == 0)
     return TRUE;
@@ -169,12 +157,11 @@ ax_lm_draw_batch (AxLmDraw *d, gint64 step, int place, AxLmBatch *b, GError **er
   AxRandom r = ax_random_init (d->config->seed, 0x5a, (guint64) g);
   guint index = picture_at (d, g);
   const AxLmPicture *p = d->samples->pictures->pdata[index];
-  guint system = ax_random_uniform (&r) < d->config->system ? 1 + (guint) ax_random_below (&r, 3) : 0;
+  guint system = ax_random_uniform (&r) < d->config->system ? 1 + (guint) ax_random_below (&r, AX_PROMPT_N_SYSTEM) : 0;
   gboolean vary = ax_random_uniform (&r) < d->config->vary;
   ax_lm_batch_clear (b);
-  int root = add_prefix (d, b, index, system, vary, error);
-  if (root < 0)
-    return FALSE;
+  b->constant = ax_random_uniform (&r) >= d->config->prefix_gradient;
+  int root = add_prefix (d, b, index, system, vary);
   g_autoptr (GArray) draws = draw_samples (d, p, &r);
   for (guint i = 0; i < draws->len && (int) b->stretches->len <= d->config->tasks; i++)
     {
@@ -218,9 +205,7 @@ ax_lm_draw_validation (AxLmDraw *d, int pictures, int answers, GError **error)
       g_array_sort (draws, by_key);
       AxLmBatch *b = ax_lm_batch_new ();
       g_ptr_array_add (batches, b);
-      int root = add_prefix (d, b, index, 0, FALSE, error);
-      if (root < 0)
-        return NULL;
+      int root = add_prefix (d, b, index, 0, FALSE);
       for (guint i = 0; i < draws->len; i++)
         {
           guint sample = g_array_index (draws, Draw, i).sample;
@@ -232,4 +217,34 @@ ax_lm_draw_validation (AxLmDraw *d, int pictures, int answers, GError **error)
         g_ptr_array_remove_index (batches, batches->len - 1);
     }
   return g_steal_pointer (&batches);
+}
+
+/* ---- vocabulary --------------------------------------------------------------------------------------------------------- */
+
+GArray *
+ax_lm_draw_targets (const AxLmSamples *samples, const AxGemmaTokenizer *tokenizer)
+{
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (gint32)), *all = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autofree guint8 *seen = g_new0 (guint8, ax_gemma_tokenizer_size (tokenizer));
+  /* Numbers of boxes that are filled in later are among these. */
+  ax_gemma_tokenizer_encode (tokenizer, "model\n0123456789(),(-1),(1)<end_of_turn>", -1, FALSE, ids);
+  for (guint i = 0; i < samples->samples->len; i++)
+    {
+      const AxInstructSample *s = samples->samples->pdata[i];
+      for (guint k = 0; s->response[k]; k++)
+        {
+          g_autofree char *answer = ax_prompt_answer (s->response[k]);
+          ax_gemma_tokenizer_encode (tokenizer, answer, -1, FALSE, ids);
+        }
+      for (guint k = 0; k < ids->len; k++)
+        {
+          gint32 id = g_array_index (ids, gint32, k);
+          if (!seen[id])
+            g_array_append_val (all, id);
+          seen[id] = 1;
+        }
+      g_array_set_size (ids, 0);
+    }
+  g_array_unref (ids);
+  return all;
 }

@@ -30,3 +30,6 @@ gboolean   ax_lm_draw_batch (AxLmDraw *draw, gint64 step, int place, AxLmBatch *
 /* So many pictures, chosen by a hash, with up to `answers` samples of each task: array of AxLmBatch, a picture each. Wordings are fixed, system prompts and
  * variations off, weights 1; sample numbers are as ax_lm_validate() wants them. */
 GPtrArray *ax_lm_draw_validation (AxLmDraw *draw, int pictures, int answers, GError **error);
+
+/* The ids that answers are made of, each once: gint32. */
+GArray    *ax_lm_draw_targets (const AxLmSamples *samples, const AxGemmaTokenizer *tokenizer);

@@ -3,7 +3,8 @@
 #include "engine/checkpoint/model_folder.h"
 #include "engine/checkpoint/safetensors_writer.h"
 #include "engine/checkpoint/sha256.h"
-#include <math.h>
+#include "engine/text/prompt.h"
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_IMAGE ((gsize) 256 << 20)
@@ -138,16 +139,21 @@ perceive (AxModel *model, AxTape *tape, const char *data, gsize size, const char
 }
 
 static gboolean
-item_set (AxLmPerception *item, AxSentenceDb *db, const Layout *l, float *row)
+item_set (AxLmPerception *item, AxSentenceDb *db, const Layout *l, const float *row)
 {
   const float *boxes = row + l->image + l->objects, *index = boxes + l->boxes;
   item->image = row;
   item->objects = row + l->image;
+  item->cxcywh = boxes;
   for (guint i = 0; i < AX_N_ANATOMY; i++)
     {
-      const float *b = boxes + 4 * i;
-      item->boxes[i] = (AxBox){ 1024 * (b[0] - 0.5 * b[2]), 1024 * (b[1] - 0.5 * b[3]), 1024 * (b[0] + 0.5 * b[2]), 1024 * (b[1] + 0.5 * b[3]) };
+      char text[AX_PROMPT_BOX_SIZE];
+      int c[4];
       guint first, count;
+      ax_prompt_box (boxes + 4 * i, text);
+      if (sscanf (text, "(%d,%d),(%d,%d)", &c[0], &c[1], &c[2], &c[3]) != 4)
+        return FALSE;
+      item->boxes[i] = (AxBox){ c[0], c[1], c[2], c[3] };
       ax_sentence_file_range (ax_sentence_db_get_file (db), i, &first, &count);
       if (!(index[i] >= 0 && index[i] < count))
         return FALSE;

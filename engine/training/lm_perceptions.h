@@ -10,9 +10,10 @@
 
 typedef struct {
   int          tokens, image_dim, object_dim;
-  float       *image;          /* [tokens, image_dim] */
-  float       *objects;        /* [36, object_dim] */
-  AxBox        boxes[AX_N_ANATOMY];      /* the 1024 frame, as the prompt prints them */
+  const float *image;          /* [tokens, image_dim] */
+  const float *objects;        /* [36, object_dim] */
+  const float *cxcywh;         /* [36, 4] in 0..1, as the network gives them */
+  AxBox        boxes[AX_N_ANATOMY];      /* whole pixels of the 1024 frame, as the prompt prints them */
   const char  *sentences[AX_N_ANATOMY];  /* owned by the database */
 } AxLmPerception;
 

@@ -13,7 +13,7 @@ ax_lm_validate (AxGemma *gemma, GPtrArray *batches, AxLmValidation *v, GError **
     {
       const AxLmBatch *b = batches->pdata[i];
       g_autofree float *nll = g_new (float, b->targets->len);
-      if (isnan (ax_lm_batch_run (b, gemma, tape, nll, error)))
+      if (isnan (ax_lm_batch_run (b, gemma, tape, NULL, 0, nll, error)))
         return FALSE;
       for (guint k = 0; k < b->targets->len;)
         {

@@ -47,6 +47,8 @@ ax_lm_train_config_load (const char *path, GError **error)
   c->added_lr = ax_config_number (&r, "added_lr", 1, 0, 1000);
   c->decay = ax_config_number (&r, "decay", 0, 0, 1);
   c->clip = ax_config_number (&r, "clip", 0.3, 0, 1e9);
+  c->sampled = (int) ax_config_number (&r, "sampled", 0, 0, 1 << 18);
+  c->prefix_gradient = ax_config_number (&r, "prefix_gradient", 1, 0, 1);
   c->rank = ax_config_number (&r, "rank", 16, 1, 256);
   c->alpha = ax_config_number (&r, "alpha", 16, 1e-3, 4096);
   c->dropout = ax_config_number (&r, "dropout", 0.05, 0, 0.9);

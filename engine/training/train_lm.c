@@ -19,6 +19,7 @@ typedef struct {
   AxGemma          *gemma;             /* of model */
   AxTape           *tape;
   AxLmDraw          draw;
+  AxGemmaSampled   *sampled;           /* NULL: the loss over the whole vocabulary */
   GPtrArray        *batches;           /* AxLmBatch, one per picture of a step */
   GPtrArray        *checks;            /* validation batches */
   FILE             *csv;
@@ -33,6 +34,7 @@ run_clear (Run *run)
   g_clear_pointer (&run->checks, g_ptr_array_unref);
   ax_lm_draw_clear (&run->draw);
   ax_tape_free (run->tape);
+  ax_gemma_sampled_free (run->sampled);
   ax_lm_model_free (run->model);
   ax_lm_perceptions_free (run->perceptions);
   ax_lm_samples_free (run->train);
@@ -93,8 +95,9 @@ step (Run *run, gint64 at, double *loss, double *norm, int *targets, GError **er
     {
       AxLmBatch *b = run->batches->pdata[i];
       ax_lm_batch_scale (b, 1 / total);
-      ax_tape_set_training (run->tape, TRUE, (c->seed ^ (guint64) (at * c->pictures + i)) * 0x9E3779B97F4A7C15u);
-      double part = ax_lm_batch_run (b, run->gemma, run->tape, NULL, error);
+      guint64 seed = (c->seed ^ (guint64) (at * c->pictures + i)) * 0x9E3779B97F4A7C15u;
+      ax_tape_set_training (run->tape, TRUE, seed);
+      double part = ax_lm_batch_run (b, run->gemma, run->tape, run->sampled, seed, NULL, error);
       if (isnan (part))
         {
           if (error && *error == NULL)
@@ -179,6 +182,11 @@ prepare (Run *run, gint64 *at, Report *report, GCancellable *cancellable, GError
   run->batches = g_ptr_array_new_with_free_func ((GDestroyNotify) ax_lm_batch_free);
   for (int i = 0; i < c->pictures; i++)
     g_ptr_array_add (run->batches, ax_lm_batch_new ());
+  if (c->sampled > 0)
+    {
+      g_autoptr (GArray) kept = ax_lm_draw_targets (run->train, run->model->tokenizer);
+      run->sampled = ax_gemma_sampled_new (run->gemma, (const gint32 *) kept->data, kept->len, c->sampled);
+    }
   run->tape = ax_tape_new (TRUE);
   run->best = INFINITY;
   if (resume && !ax_train_state_load (run->state, &p, 1, at, &run->best, error))

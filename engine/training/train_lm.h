@@ -31,6 +31,8 @@ typedef struct {
   double   warmup;
   double   heads_lr, added_lr;  /* multiply lr for the projection heads and the added rows */
   double   decay, clip;
+  double   prefix_gradient;     /* share of pictures whose prompt prefix is learnt through; the others' is taken as it is, at a third of the price */
+  int      sampled;             /* the loss draws so many rows of those that no answer uses (gemma_sampled.h); 0: the whole vocabulary, spec 6.6 */
   double   rank, alpha, dropout;
   gboolean vocabulary;          /* train whole embedding and output matrices, untied */
   AxGemmaStore store;           /* how the frozen base is kept */
