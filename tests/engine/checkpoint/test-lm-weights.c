@@ -480,7 +480,8 @@ resident_kb(void)
   return g_ascii_strtoll(line + 6, NULL, 10);
 }
 
-/* 7.8 GB of bfloat16 in a file that is a hole: it opens, and rows of every tensor are read with a few megabytes of memory. */
+/* 7.8 GB of bfloat16 in a file that is a hole: it opens, and rows of it are read with a few megabytes of memory. Only the ends of the model:
+ * each page of a hole costs milliseconds. */
 static void
 test_4b(void)
 {
@@ -523,18 +524,22 @@ test_4b(void)
   assert_same_config(ax_lm_weights_get_config(base), &c);
   g_autofree float *row = g_new(float, (gsize) c.ffn);
   double sum = 0;
+  guint n_rows = 0;
   for (guint i = 0; i < ax_lm_weights_n(base); i++) {
-    const char *name = ax_lm_weights_info(base, i)->name;
+    const char *name = ax_lm_weights_info(base, i)->name, *tail;
+    const int layer = ax_lm_name_layer(name, &tail);
     g_assert_true(ax_lm_weights_shape(base, name, &rows, &cols));
-    for (int r = 0; r < 3; r++) {
-      g_assert_true(ax_lm_weights_read(base, name, r * (rows - 1) / 2, 1, rows, cols, row, &error));
-      for (gint64 k = 0; k < cols; k++)
-        sum += (double) row[k];
-    }
+    if (layer > 0 && layer < c.layers - 1)
+      continue;
+    g_assert_true(ax_lm_weights_read(base, name, rows - 1, 1, rows, cols, row, &error));
+    for (gint64 k = 0; k < cols; k++)
+      sum += (double) row[k];
+    n_rows++;
   }
   const gint64 grown = resident_kb() - before;
-  g_test_message("7.8 GB opened, three rows of each of %u tensors read: memory grew by %.1f of 64 MB", ax_lm_weights_n(base), (double) grown / 1024);
-  g_assert_cmpfloat(sum, ==, 3); /* the last row of a norm is its only one, read three times */
+  g_test_message("7.8 GB of %u tensors opened, %u rows read: memory grew by %.1f of 64 MB", ax_lm_weights_n(base), n_rows, (double) grown / 1024);
+  g_assert_cmpuint(n_rows, ==, 2 + 2 * AX_LM_N_PARTS);
+  g_assert_cmpfloat(sum, ==, 1); /* the file's last number */
   g_assert_cmpint(grown, <, 64 * 1024);
   remove_tree(dir);
 }
