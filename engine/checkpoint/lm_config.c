@@ -166,23 +166,24 @@ layer_types(JsonObject *o, AxLmConfig *c, GError **error)
   JsonArray *types = ax_json_get_array(o, "layer_types", error);
   if (types == NULL)
     return FALSE;
-  if ((int) json_array_get_length(types) != c->layers)
+  if ((int) json_array_get_length(types) != c->layers || c->layers > AX_LM_MAX_LAYERS)
     return unsupported(error, "\"layer_types\" does not name each layer");
-  int first = 0;
-  for (int pass = 0; pass < 2; pass++)
-    for (int i = 0; i < c->layers; i++) {
-      JsonNode *node = json_array_get_element(types, (guint) i);
-      const char *type = JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : "";
-      const gboolean global = strcmp(type, "full_attention") == 0;
-      if (!global && strcmp(type, "sliding_attention") != 0)
-        return unsupported(error, "\"layer_types\" holds something else than sliding_attention and full_attention");
-      if (pass == 0 && global && first == 0)
-        first = i + 1;
-      else if (pass == 1 && global != ((i + 1) % c->global_every == 0))
-        return unsupported(error, "the global layers do not follow each other at equal distances");
-      if (pass == 0 && i == c->layers - 1)
-        c->global_every = first > 0 ? first : AX_LM_MAX_LAYERS;
-    }
+  /* The first global layer gives the distance, which all others have to keep. */
+  int first = AX_LM_MAX_LAYERS;
+  gboolean global[AX_LM_MAX_LAYERS];
+  for (int i = 0; i < c->layers; i++) {
+    JsonNode *node = json_array_get_element(types, (guint) i);
+    const char *type = JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : "";
+    global[i] = strcmp(type, "full_attention") == 0;
+    if (!global[i] && strcmp(type, "sliding_attention") != 0)
+      return unsupported(error, "\"layer_types\" holds something else than sliding_attention and full_attention");
+    if (global[i])
+      first = MIN(first, i + 1);
+  }
+  c->global_every = first;
+  for (int i = 0; i < c->layers; i++)
+    if (global[i] != ax_lm_config_is_global(c, i))
+      return unsupported(error, "the global layers do not follow each other at equal distances");
   return TRUE;
 }
 

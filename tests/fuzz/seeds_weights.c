@@ -1,7 +1,8 @@
-/* Writes seeds for a fuzz target of the weight readers: seeds_weights safetensors|pt|gguf|model_json FOLDER. */
+/* Writes seeds for a fuzz target of the weight readers: seeds_weights safetensors|pt|gguf|lm|model_json FOLDER. */
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/checkpoint/lm_adapter.h"
 #include "engine/checkpoint/safetensors_writer.h"
 #include "tests/engine/checkpoint/gguf_maker.h"
 #include "tests/engine/checkpoint/reference.h"
@@ -72,6 +73,37 @@ seed_gguf(const char *folder)
 }
 
 static void
+seed_lm(const char *folder)
+{
+  static const char config[] = "{\"model_type\":\"gemma3\",\"text_config\":{\"hidden_size\":64,\"num_hidden_layers\":2,\"layer_types\":[\"sliding_attention\","
+                               "\"full_attention\"],\"rope_scaling\":{\"factor\":8.0,\"rope_type\":\"linear\"},\"final_logit_softcapping\":null,"
+                               "\"attention_bias\":false,\"hidden_activation\":\"gelu_pytorch_tanh\"},\"tie_word_embeddings\":true}";
+  static const char rope[] = "{\"model_type\":\"gemma3_text\",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1e6,\"rope_type\":\"default\"},"
+                             "\"sliding_attention\":{\"rope_theta\":1e4,\"rope_type\":\"default\"}}}";
+  static const float rows[40] = { 1, -2, 3 };
+  const AxLmTensor added = { .name = "added_tokens.weight", .ndim = 2, .shape = { 1, 40 }, .data = rows };
+  g_autofree char *path = g_build_filename(folder, "adapter", NULL);
+  g_autoptr(GError) error = NULL;
+  write_seed(folder, "config", config, sizeof config - 1);
+  write_seed(folder, "rope", rope, sizeof rope - 1);
+  if (!ax_lm_adapter_save(path, &added, 1, 1, 7, AX_LM_STORE_8BIT, &error))
+    g_error("%s", error->message);
+  GgufMaker *maker = gguf_maker_new();
+  static const char *const keys[] = { "block_count", "embedding_length", "attention.head_count", "feed_forward_length", "attention.sliding_window" };
+  gguf_maker_pair_string(maker, "general.architecture", "gemma3");
+  for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+    g_autofree char *key = g_strconcat("gemma3.", keys[i], NULL);
+    gguf_maker_pair_u32(maker, key, 1 + i % 2);
+  }
+  gguf_maker_tensor(maker, "token_embd.weight", 0, 2, (const gint64[2]) { 1, 2 }, rows, 8);
+  gguf_maker_tensor(maker, "output_norm.weight", 0, 1, (const gint64[1]) { 2 }, rows, 8);
+  g_autoptr(GBytes) bytes = gguf_maker_finish(maker);
+  gsize size;
+  const void *data = g_bytes_get_data(bytes, &size);
+  write_seed(folder, "gguf", data, size);
+}
+
+static void
 seed_model_json(const char *folder)
 {
   static const char text[] = "{\"format\":\"anatomix-model\",\"version\":1,\"name\":\"n\",\"config\":{\"depth\":18,\"a\":1.5e1,\"s\":\"\\u00e4\"},"
@@ -90,7 +122,7 @@ int
 main(int argc, char **argv)
 {
   if (argc != 3 || g_mkdir_with_parents(argv[2], 0755) != 0) {
-    fprintf(stderr, "usage: seeds_weights safetensors|pt|gguf|model_json FOLDER\n");
+    fprintf(stderr, "usage: seeds_weights safetensors|pt|gguf|lm|model_json FOLDER\n");
     return 2;
   }
   if (strcmp(argv[1], "safetensors") == 0)
@@ -99,6 +131,8 @@ main(int argc, char **argv)
     seed_pt(argv[2]);
   else if (strcmp(argv[1], "gguf") == 0)
     seed_gguf(argv[2]);
+  else if (strcmp(argv[1], "lm") == 0)
+    seed_lm(argv[2]);
   else if (strcmp(argv[1], "model_json") == 0)
     seed_model_json(argv[2]);
   else

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,7 +11,9 @@
 #include "engine/checkpoint/lm_weights-private.h"
 #include "engine/checkpoint/safetensors_writer.h"
 #include "kernels/kernels.h"
+#include "tests/engine/checkpoint/gguf_maker.h"
 #include "tests/engine/checkpoint/lm_maker.h"
+#include "tests/engine/checkpoint/mutate.h"
 #include "tests/engine/checkpoint/reference.h"
 
 static AxLmWeights *
@@ -703,6 +706,83 @@ test_own_file(void)
   remove_tree(dir);
 }
 
+/* ---- mutations ---- */
+
+/* A GGUF of the small model, every matrix in F16, norms in F32. */
+static GBytes *
+make_small_gguf(void)
+{
+  static const char *const parts[] = { "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "attn_norm", "post_attention_norm",
+                                       "ffn_norm", "post_ffw_norm", "attn_q_norm", "attn_k_norm" };
+  static const guint8 zeros[4096] = { 0 };
+  GgufMaker *maker = gguf_maker_new();
+  gguf_maker_pair_string(maker, "general.architecture", "gemma3");
+  gguf_maker_pair_u32(maker, "gemma3.block_count", 1);
+  gguf_maker_pair_u32(maker, "gemma3.embedding_length", (guint32) small.width);
+  gguf_maker_pair_u32(maker, "gemma3.attention.head_count", (guint32) small.heads);
+  gguf_maker_pair_u32(maker, "gemma3.attention.head_count_kv", (guint32) small.kv_heads);
+  gguf_maker_pair_u32(maker, "gemma3.attention.key_length", (guint32) small.head_dim);
+  gguf_maker_pair_u32(maker, "gemma3.attention.sliding_window", (guint32) small.window);
+  gguf_maker_pair_u32(maker, "gemma3.feed_forward_length", (guint32) small.ffn);
+  const gint64 embed[2] = { small.vocab, small.width }, norm[1] = { small.width };
+  gguf_maker_tensor(maker, "token_embd.weight", 1, 2, embed, zeros, (gsize) (small.vocab * small.width) * 2);
+  gguf_maker_tensor(maker, "output_norm.weight", 0, 1, norm, zeros, (gsize) small.width * 4);
+  for (int p = 0; p < AX_LM_N_PARTS; p++) {
+    gint64 shape[2];
+    g_autofree char *name = g_strdup_printf("blk.0.%s.weight", parts[p]);
+    ax_lm_part_shape(&small, p, &shape[0], &shape[1]);
+    const gboolean vector = p >= AX_LM_N_PROJECTIONS;
+    gguf_maker_tensor(maker, name, vector ? 0 : 1, vector ? 1 : 2, vector ? shape + 1 : shape, zeros, (gsize) (shape[0] * shape[1]) * (vector ? 4 : 2));
+  }
+  return gguf_maker_finish(maker);
+}
+
+/* 1,000 mutations of a base and of an adapter: refused with a reason, or read without fault. */
+static void
+test_mutations(void)
+{
+  g_autofree char *dir = make_folder(), *path = g_build_filename(dir, "file", NULL);
+  g_autoptr(GError) error = NULL;
+  Made made = make_adapter();
+  g_assert_true(ax_lm_adapter_save(path, (const AxLmTensor *) (void *) made.tensors->data, made.tensors->len, 6, 11, AX_LM_STORE_8BIT, &error));
+  made_free(&made);
+  char *text = NULL;
+  gsize length;
+  g_assert_true(g_file_get_contents(path, &text, &length, NULL));
+  g_autoptr(GBytes) adapter = g_bytes_new_take(text, length), gguf = make_small_gguf();
+  for (int kind = 0; kind < 2; kind++) {
+    gsize size;
+    const guint8 *original = g_bytes_get_data(kind == 0 ? adapter : gguf, &size);
+    g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+    guint refused = 0, loaded = 0;
+    for (guint m = 0; m <= 1000; m++) {
+      g_autoptr(GBytes) bytes = m == 0 ? g_bytes_new(original, size) : mutate(rand, original, size, (Mutation) (m % N_MUTATIONS));
+      gsize n;
+      const void *data = g_bytes_get_data(bytes, &n);
+      g_unlink(path); /* file systems may write a truncated file out at once */
+      FILE *file = fopen(path, "wb");
+      g_assert_true(file != NULL && fwrite(n > 0 ? data : "", 1, n, file) == n && fclose(file) == 0);
+      g_autoptr(AxLmWeights) weights = kind == 0 ? ax_lm_adapter_open(path, 0, &error) : ax_lm_base_open(path, &error);
+      if (weights == NULL) {
+        g_assert_true(m > 0 && error->domain == AX_CHECKPOINT_ERROR && error->message[0] != 0);
+        g_clear_error(&error);
+        refused++;
+        continue;
+      }
+      g_assert_no_error(error);
+      loaded++;
+      for (guint i = 0; i < ax_lm_weights_n(weights); i++) {
+        gsize elements;
+        g_autofree float *values = lm_values(weights, ax_lm_weights_info(weights, i)->name, &elements);
+        g_assert_cmpuint(elements, <=, size);
+      }
+    }
+    g_test_message("%s: %u refused, %u loaded", kind == 0 ? "adapter" : "GGUF", refused, loaded);
+    g_assert_cmpuint(refused, >=, 250); /* every truncation at least */
+  }
+  remove_tree(dir);
+}
+
 /* A converted lm.pt holds the same tensors. */
 static void
 test_convert(void)
@@ -794,6 +874,7 @@ main(int argc, char **argv)
   g_test_add_func("/lm-weights/real-gguf", test_real_gguf);
   g_test_add_func("/lm-weights/4b-shapes", test_4b);
   g_test_add_func("/lm-weights/own-file", test_own_file);
+  g_test_add_func("/lm-weights/mutations", test_mutations);
   g_test_add_func("/lm-weights/convert", test_convert);
   g_test_add_func("/lm-weights/misfits", test_misfits);
   return g_test_run();
