@@ -168,7 +168,7 @@ step (Run *run, const AxTrainStage *s, gint64 at, gint64 within)
     l->marks = ax_mark_targets_loss (run->marks, run->tape, aux_linear (run, ax_dropout_op (run->tape, out.attended, 0.2f), "aux.marks"), b, c->bag_weight,
                                      c->weight_marks);
   if (run->marks && c->weight_retrieval > 0 && s->weight_contrastive > 0)
-    l->retrieval = ax_mark_targets_retrieval (run->marks, run->apm, run->tape, &out, b, c->retrieval_scale, c->finding_weight, c->weight_retrieval);
+    l->retrieval = ax_mark_targets_retrieval (run->marks, run->apm, run->tape, &out, b, c->retrieval_scale, s->finding_weight, c->weight_retrieval);
   if (c->weight_aux > 0)
     aux_box_losses (run, &out);
   ax_tape_backward (run->tape);

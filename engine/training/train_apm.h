@@ -21,6 +21,7 @@ typedef struct {
   gint64    warmup;
   double    backbone_lr;       /* multiplies lr for names containing "backbone" */
   double    weight_contrastive;/* 0: not yet */
+  double    finding_weight;    /* of structures that show something, in the retrieval loss: more names more */
   AxAugment augment;
 } AxTrainStage;
 
@@ -33,7 +34,7 @@ typedef struct {
   AxApmConfig  model;
   double       weight_l1, weight_giou, weight_labels, weight_dense, weight_aux;
   double       weight_marks, bag_weight;          /* mark_targets.h */
-  double       weight_retrieval, retrieval_scale, finding_weight;
+  double       weight_retrieval, retrieval_scale;
   int          repeat_read;    /* images that a radiologist read come so many times an epoch */
   double       decay, clip;
   int          picture_side;   /* images are kept at this size and averaged down to each stage's */

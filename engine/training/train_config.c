@@ -42,6 +42,7 @@ read_stage (AxConfigReader *outer, JsonObject *object, AxTrainConfig *c, const A
   s.warmup = (gint64) ax_config_number (&r, "warmup", 0, 0, 1e9);
   s.backbone_lr = ax_config_number (&r, "backbone_lr", s.backbone_lr, 0, 1000);
   s.weight_contrastive = ax_config_number (&r, "contrastive", s.weight_contrastive, 0, 1000);
+  s.finding_weight = ax_config_number (&r, "finding_weight", s.finding_weight, 0.001, 1000);
   s.augment.rotate = ax_config_number (&r, "rotate", s.augment.rotate, 0, 180);
   s.augment.translate = ax_config_number (&r, "translate", s.augment.translate, 0, 0.5);
   s.augment.scale = ax_config_number (&r, "scale", s.augment.scale, 0, 0.5);
@@ -106,7 +107,6 @@ ax_train_config_load (const char *path, GError **error)
   c->bag_weight = ax_config_number (&r, "bag_weight", 1, 0, 1000);
   c->weight_retrieval = ax_config_number (&r, "weight_retrieval", 0, 0, 1000);
   c->retrieval_scale = ax_config_number (&r, "retrieval_scale", 20, 0.01, 1000);
-  c->finding_weight = ax_config_number (&r, "finding_weight", 1, 0.001, 1000);
   c->repeat_read = (int) ax_config_number (&r, "repeat_read", 1, 1, 100);
   c->decay = ax_config_number (&r, "decay", 1e-4, 0, 1);
   c->clip = ax_config_number (&r, "clip", 0.1, 0, 1e9);
@@ -123,7 +123,7 @@ ax_train_config_load (const char *path, GError **error)
       return NULL;
     }
   /* Spec 4.5: lr 1e-4, backbone 1e-5, batch 48; spec 1.4: affine and flip. A stage inherits from the one before it. */
-  AxTrainStage before = { .size = d.input_size, .batch = 48, .lr_start = 1e-4, .lr_end = 1e-4, .backbone_lr = 0.1, .weight_contrastive = 1,
+  AxTrainStage before = { .size = d.input_size, .batch = 48, .lr_start = 1e-4, .lr_end = 1e-4, .backbone_lr = 0.1, .weight_contrastive = 1, .finding_weight = 1,
                           .augment = { .rotate = 15, .translate = 0.1, .scale = 0.1, .flip = 0.3 } };
   for (guint i = 0; !r.failed && i < json_array_get_length (stages); i++)
     {
