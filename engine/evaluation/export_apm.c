@@ -154,7 +154,9 @@ ax_export_apm (const AxTrainConfig *config, const AxExportOptions *o, GCancellab
       return FALSE;
     }
   if (!ax_apm_save (apm, weights, AX_APM_STORE_I8, FALSE, error) ||
-      !ax_sentence_db_build (dataset, split, apm, config->vectors_file, config->sentence_marks, db, &sentences, error) || !write_folder (config, o, NULL, error))
+      !ax_sentence_db_build (dataset, split, apm, config->vectors_file, config->sentence_marks, config->healthy_push, db,
+                             &sentences, error) ||
+      !write_folder (config, o, NULL, error))
     return FALSE;
   g_autoptr (JsonArray) calibration = json_array_new ();
   return calibrate (dataset, split, o->folder, calibration, cancellable, error) && write_folder (config, o, calibration, error);

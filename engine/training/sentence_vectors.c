@@ -1,6 +1,7 @@
 /* See sentence_vectors.h. */
 #include "engine/training/sentence_vectors.h"
 #include "engine/model/bert.h"
+#include "kernels/kernels.h"
 #include "engine/training/phantom.h"
 #include <string.h>
 
@@ -92,9 +93,29 @@ ax_sentence_db_choose (const AxDataset *dataset, const AxSplit *split, AxSentenc
   return rows;
 }
 
+/* Rows i .. end - 1 of y [rows, dim] are one structure's: all get length 1, and "is healthy" moves away from the mean of those that name a finding. */
+static void
+push_healthy (AxSentenceFile *vectors, const GArray *rows, guint i, guint end, guint dim, double push, float *y)
+{
+  g_autofree double *mean = g_new0 (double, dim);
+  guint findings = 0;
+  ax_l2norm_forward (end - i, dim, y + (gsize) i * dim, 1e-12f, y + (gsize) i * dim, NULL);
+  for (int pass = 0; pass < 2; pass++)
+    for (guint j = i; j < end; j++)
+      {
+        AxMarkSet says;
+        gboolean healthy = ax_sentence_findings (ax_sentence_file_text (vectors, g_array_index (rows, guint, j)), &says) && says == 0;
+        for (guint d = 0; d < dim && pass == 0 && !healthy; d++)
+          mean[d] += y[(gsize) j * dim + d];
+        findings += pass == 0 && !healthy;
+        for (guint d = 0; d < dim && pass == 1 && healthy && findings > 0; d++)
+          y[(gsize) j * dim + d] += (float) (push * (y[(gsize) j * dim + d] - mean[d] / findings));
+      }
+}
+
 gboolean
-ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm, const char *vectors_file, AxMarkSet marks, const char *path, guint *n,
-                      GError **error)
+ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm, const char *vectors_file, AxMarkSet marks, double healthy_push, const char *path,
+                      guint *n, GError **error)
 {
   g_autoptr (AxSentenceFile) vectors = ax_sentence_file_open (vectors_file, error);
   if (vectors == NULL)
@@ -109,17 +130,21 @@ ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm
   g_autoptr (AxSentenceBuilder) builder = builder_new (proj);
   g_autoptr (GArray) rows = ax_sentence_db_choose (dataset, split, vectors, marks);
   g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  AxTensor *x = ax_tensor_new (tape, FALSE, 2, (int[]){ (int) rows->len, (int) dim });
   for (guint i = 0; i < rows->len; i++)
+    memcpy (x->data + (gsize) i * dim, ax_sentence_file_vectors (vectors) + (gsize) g_array_index (rows, guint, i) * dim, dim * sizeof (float));
+  AxTensor *y = ax_apm_project_text (apm, tape, x);
+  for (guint k = 0, i = 0; k < N; k++)
     {
-      guint j = g_array_index (rows, guint, i), k = 0, first, count;
-      for (ax_sentence_file_range (vectors, k, &first, &count); j >= first + count; ax_sentence_file_range (vectors, k, &first, &count))
-        k++;
-      ax_tape_reset (tape);
-      AxTensor *x = ax_tensor_new (tape, FALSE, 2, (int[]){ 1, (int) dim });
-      memcpy (x->data, ax_sentence_file_vectors (vectors) + (gsize) j * dim, dim * sizeof (float));
-      AxTensor *y = ax_apm_project_text (apm, tape, x);
-      if (!ax_sentence_builder_add (builder, k, ax_sentence_file_text (vectors, j), y->data, error))
-        return FALSE;
+      guint first, count, end = i;
+      ax_sentence_file_range (vectors, k, &first, &count);
+      while (end < rows->len && g_array_index (rows, guint, end) < first + count)
+        end++;
+      if (healthy_push > 0)
+        push_healthy (vectors, rows, i, end, proj, healthy_push, y->data);
+      for (; i < end; i++)
+        if (!ax_sentence_builder_add (builder, k, ax_sentence_file_text (vectors, g_array_index (rows, guint, i)), y->data + (gsize) i * proj, error))
+          return FALSE;
     }
   *n = ax_sentence_builder_n (builder);
   g_autoptr (AxSentenceFile) file = ax_sentence_builder_finish (builder, error);

@@ -15,6 +15,8 @@ gboolean ax_sentence_vectors_build (const AxDataset *dataset, const char *encode
  * Structures of which nothing is known in training get "<name> is healthy." so that every structure has one. */
 GArray  *ax_sentence_db_choose (const AxDataset *dataset, const AxSplit *split, AxSentenceFile *vectors, AxMarkSet marks);
 
-/* The retrieval database (spec 5.1): ax_sentence_db_choose()'s sentences, each with P_S of its vector, float16. n receives their number. */
-gboolean ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm, const char *vectors_file, AxMarkSet marks, const char *path,
-                               guint *n, GError **error);
+/* The retrieval database (spec 5.1): ax_sentence_db_choose()'s sentences, each with P_S of its vector, float16. healthy_push sets how readily findings are
+ * named: the unit vector of "is healthy" moves so far away from the mean of the structure's other sentences (0: P_S as it is). n receives the number of
+ * sentences. */
+gboolean ax_sentence_db_build (const AxDataset *dataset, const AxSplit *split, AxApm *apm, const char *vectors_file, AxMarkSet marks, double healthy_push,
+                               const char *path, guint *n, GError **error);

@@ -278,6 +278,39 @@ start_from (Run *run, GError **error)
   return TRUE;
 }
 
+/* Weights of another run, averaged with those that are there if a start was given. The moments begin at zero. */
+static gboolean
+start_from_run (Run *run, GError **error)
+{
+  const AxTrainConfig *c = run->config;
+  AxParameters *sets[2] = { ax_apm_parameters (run->apm), run->aux }, *to = sets[0];
+  g_autoptr (GPtrArray) before = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *state = g_build_filename (c->start_run, "state.safetensors", NULL);
+  gint64 step;
+  double best;
+  for (guint i = 0; i < to->list->len; i++)
+    {
+      AxParameter *p = to->list->pdata[i];
+      g_ptr_array_add (before, g_memdup2 (p->t.data, p->t.n * sizeof (float)));
+    }
+  if (!ax_train_state_load (state, sets, 2, &step, &best, error))
+    return FALSE;
+  for (guint s = 0; s < 2; s++)
+    for (guint i = 0; i < sets[s]->list->len; i++)
+      {
+        AxParameter *p = sets[s]->list->pdata[i];
+        const float *old = s == 0 && c->start && !g_str_has_prefix (p->name, "text_model.") ? before->pdata[i] : NULL;
+        for (gsize k = 0; old && k < p->t.n; k++)
+          p->t.data[k] = (float) (old[k] + c->start_share * ((double) p->t.data[k] - old[k]));
+        if (p->m)
+          {
+            memset (p->m, 0, p->t.n * sizeof (float));
+            memset (p->v, 0, p->t.n * sizeof (float));
+          }
+      }
+  return TRUE;
+}
+
 static gboolean
 prepare (Run *run, gint64 *at, GError **error)
 {
@@ -303,6 +336,8 @@ prepare (Run *run, gint64 *at, GError **error)
   aux_create (run);
   ax_parameters_prepare (ax_apm_parameters (run->apm), TRUE);
   ax_parameters_prepare (run->aux, TRUE);
+  if (c->start_run && !start_from_run (run, error))
+    return FALSE;
   if (c->vectors_file && g_file_test (c->vectors_file, G_FILE_TEST_EXISTS))
     {
       run->text = ax_text_targets_load (c->vectors_file, run->dataset, c->sentence_marks, c->model.text_dim, error);
@@ -347,6 +382,8 @@ ax_train_apm (const AxTrainConfig *config, AxTrainProgressFn progress, gpointer 
   gboolean ok = prepare (&run, &at, error);
   for (guint i = 0; i < config->n_stages; i++)
     total += config->stages[i].steps;
+  if (config->stop > 0)
+    total = MIN (total, config->stop);
   double peak = ok ? ax_bench_peak ().gflops : 0, val_iou = -1;
   gint64 started = g_get_monotonic_time (), first = at;
   double images = 0, flops = 0;

@@ -29,7 +29,11 @@ typedef struct {
   char        *data_dir, *split_file, *run_dir, *vectors_file;
   char        *start;          /* model folder whose weights the run begins with, or NULL: a random start. P_S always starts fresh: folders lack it */
   char        *start_sha256;   /* what its weight file must be, or NULL */
+  char        *start_run;      /* folder of another run whose last weights, auxiliary heads among them, the run begins with, or NULL */
+  double       start_share;    /* with both: how far the model's weights go from `start` (0) to `start_run` (1). In between they are averages, which keep
+                                * more of what either could do than the later run alone (Wortsman et al., CVPR 2022, arXiv 2109.01903) */
   AxMarkSet    sentence_marks; /* the findings that sentences of the database may name */
+  double       healthy_push;   /* of the database, see ax_sentence_db_build() */
   guint64      seed;
   AxApmConfig  model;
   double       weight_l1, weight_giou, weight_labels, weight_dense, weight_aux;
@@ -39,6 +43,7 @@ typedef struct {
   double       decay, clip;
   int          picture_side;   /* images are kept at this size and averaged down to each stage's */
   gint64       validate_every, save_every;
+  gint64       stop;           /* the run ends after so many steps, wherever its stages are; 0: at their end */
   guint        n_stages;
   AxTrainStage stages[AX_TRAIN_MAX_STAGES];
 } AxTrainConfig;

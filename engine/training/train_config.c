@@ -83,6 +83,9 @@ ax_train_config_load (const char *path, GError **error)
     }
   c->start = ax_config_path (&r, "start", NULL);
   c->start_sha256 = g_strdup (ax_config_text (&r, "start_sha256"));
+  c->start_run = ax_config_path (&r, "start_run", NULL);
+  c->start_share = ax_config_number (&r, "start_share", 1, 0, 1);
+  c->healthy_push = ax_config_number (&r, "healthy_push", 0, 0, 10);
   c->sentence_marks = read_marks (&r, "sentence_marks");
   c->seed = (guint64) ax_config_number (&r, "seed", 2025, 0, 9e15);
   AxApmConfig d = ax_apm_config_default ();
@@ -113,6 +116,7 @@ ax_train_config_load (const char *path, GError **error)
   c->picture_side = (int) ax_config_number (&r, "picture_side", d.input_size, 32, 1024);
   c->validate_every = (gint64) ax_config_number (&r, "validate_every", 500, 1, 1e9);
   c->save_every = (gint64) ax_config_number (&r, "save_every", 500, 1, 1e9);
+  c->stop = (gint64) ax_config_number (&r, "stop", 0, 0, 1e9);
   g_hash_table_add (known, (gpointer) "stages");
   if (!r.failed)
     ax_config_finish (&r);
@@ -144,5 +148,6 @@ ax_train_config_free (AxTrainConfig *config)
   g_free (config->vectors_file);
   g_free (config->start);
   g_free (config->start_sha256);
+  g_free (config->start_run);
   g_free (config);
 }

@@ -364,6 +364,35 @@ test_start (void)
     }
   g_assert_cmpuint (compared, >, 50);
 
+  /* A run that starts half way between that model and another run, which was stopped before its stages ended. */
+  g_autofree char *stopped = write_config (dir, "stopped", 5), *half = write_config (dir, "half", 1);
+  replace (stopped, "\"depth\"", "\"stop\": 2, \"depth\"");
+  train (stopped, 0);
+  replace (half, "\"depth\"", "\"start\": \"start-model\", \"start_run\": \"stopped\", \"start_share\": 0.5, \"depth\"");
+  replace (half, "\"lr\": 1e-3", "\"lr\": 0");
+  train (half, 0);
+  g_autoptr (AxApm) other = ax_apm_new (&config->model, &error), middle = ax_apm_new (&config->model, &error);
+  AxParameters *sets[1] = { ax_apm_parameters (other) };
+  g_autofree char *state = g_build_filename (dir, "stopped", "state.safetensors", NULL), *mean = g_build_filename (dir, "half", "best.safetensors", NULL);
+  gint64 step;
+  double score, worst = 0, moved = 0;
+  ax_parameters_prepare (sets[0], TRUE);
+  g_assert_true (ax_train_state_load (state, sets, 1, &step, &score, &error));
+  g_assert_cmpint (step, ==, 2);
+  g_assert_true (ax_parameters_load (mean, ax_apm_parameters (middle), &error));
+  for (guint i = 0; i < sets[0]->list->len; i++)
+    {
+      const AxParameter *a = ax_apm_parameters (apm)->list->pdata[i], *b = sets[0]->list->pdata[i], *m = ax_apm_parameters (middle)->list->pdata[i];
+      for (gsize k = 0; k < a->t.n && strstr (a->name, "running_") == NULL; k++)
+        {
+          worst = MAX (worst, fabs ((a->t.data[k] + b->t.data[k]) / 2.0 - m->t.data[k]) / (fabs (a->t.data[k]) + fabs (b->t.data[k]) + 1e-30));
+          moved = MAX (moved, fabs (a->t.data[k] - m->t.data[k]));
+        }
+    }
+  g_test_message ("half way: off by %.2g of the ends (float rounding: %.2g)", worst, 0x1p-24);
+  g_assert_cmpfloat (worst, <=, 0x1p-24 * 1.001);
+  g_assert_cmpfloat (moved, >, 0.01);
+
   g_autofree char *other_sum = write_config (dir, "start2", 1), *other_shape = write_config (dir, "start3", 1), *nowhere = write_config (dir, "start4", 1);
   replace (other_sum, "\"depth\"", "\"start\": \"start-model\", \"start_sha256\": \"00ff\", \"depth\"");
   refused (other_sum, "SHA-256");
