@@ -118,6 +118,9 @@ ax_instruct_part (const AxDataset *dataset, const AxSplit *split, AxSplitPart pa
   g_autoptr (GPtrArray) images = ax_split_images (split, dataset, part);
   for (guint i = 0; i < images->len; i++) {
     const AxDatasetImage *image = images->pdata[i];
+    AxRandom random = ax_random_init (config->seed, g_str_hash (image->file), 0xD1CE);
+    if (part == AX_SPLIT_TRAIN && !ax_dataset_image_is_read (image) && image->n_findings == 0 && ax_random_uniform (&random) >= config->unread)
+      continue;
     g_autofree char *path = ax_dataset_image_path (dataset, image);
     g_autoptr (AxImageFacts) facts = ax_image_facts_new (image, path);
     add_both (facts, file_names[part], config, samples);

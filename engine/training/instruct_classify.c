@@ -6,13 +6,16 @@
 #define BIT(x) (1u << (x))
 #define LIKELY 0.6f /* a label that only the text program gave counts as present from this probability on */
 
-/* A random order of the tags of one style; tags[i] is the i-th option's. */
+/* Tags of one style; tags[i] is the i-th option's. Half the time A, B, C, ... as people write lists, else a random order (spec 9.2). */
 static void
 draw_tags (AxInstructSink *sink, guint n, char tags[][4])
 {
+  const gboolean plain = instruct_chance (sink, 0.5);
   const guint style = (guint) ax_random_below (&sink->random, 3);
   guint8 order[26];
   instruct_shuffle (sink, order, 26);
+  for (guint i = 0; i < 26 && plain; i++)
+    order[i] = (guint8) i;
   for (guint i = 0; i < n; i++)
     if (style == 2)
       g_snprintf (tags[i], 4, "%u", order[i] + 1u);

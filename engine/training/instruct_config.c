@@ -25,6 +25,7 @@ ax_instruct_config_defaults (AxInstructConfig *c)
   memcpy (c->count, count, sizeof count);
   c->seed = 2025;
   c->flip = TRUE;
+  c->unread = 1;
   c->weak = 0.3;
   c->phantom_size = 512;
   c->phantom_seed = 100000;
@@ -42,7 +43,7 @@ resolve (const char *config_path, const char *value)
 static gboolean
 check_keys (JsonObject *object, const char *path, GError **error)
 {
-  static const char *const known[] = { "data", "split", "out", "seed", "flip", "weak", "per_image", "phantoms", "phantom_size", "phantom_seed", NULL };
+  static const char *const known[] = { "data", "split", "out", "seed", "flip", "unread", "weak", "per_image", "phantoms", "phantom_size", "phantom_seed", NULL };
   g_autoptr (GList) members = json_object_get_members (object);
   for (GList *l = members; l != NULL; l = l->next)
     if (!g_strv_contains (known, l->data) && !g_str_has_prefix (l->data, "//")) {
@@ -91,6 +92,7 @@ read_config (JsonObject *object, const char *path, AxInstructConfig *c, GError *
       !optional_int (object, "seed", 0, G_MAXINT64, &seed, error) || !optional_int (object, "phantoms", 0, 1000000, &phantoms, error) ||
       !optional_int (object, "phantom_size", 64, 2048, &size, error) || !optional_int (object, "phantom_seed", 0, G_MAXINT64 / 2, &phantom_seed, error) ||
       (json_object_has_member (object, "flip") && !ax_json_get_boolean (object, "flip", &c->flip, error)) ||
+      (json_object_has_member (object, "unread") && !ax_json_get_double (object, "unread", 0, 1, &c->unread, error)) ||
       (json_object_has_member (object, "weak") && !ax_json_get_double (object, "weak", 0, 1, &c->weak, error)) || !read_counts (object, c, error))
     return FALSE;
   c->data = resolve (path, data);

@@ -132,14 +132,15 @@ static const char *const phrase_question[] = {
   "Please locate the following sentence: {}", "Identify the position of the following phrase in the CXR: {}", "Please show me the location of: {}",
   "Highlight the area of the following observation on the image: {}", "Where on the image can you see the following observation: {}",
   "Find the region corresponding to: {}", "Please indicate where this finding is located: {}", "Mark the area where you observe: {}",
-  "Locate: {}", "Where is the {}?", "Show me the {}.", "Find the {} in this chest X-ray.", "{}", "Is there any {}? Show where.",
+  /* ours; "Where is the {}?" asks for words where it is about a finding (open questions), for a box where it is about a structure */
+  "Locate: {}", "Show me the {}.", "Find the {} in this chest X-ray.", "{}", "Show where there is {}.", "Give the bounding box of the {}.",
   NULL,
 };
 
 static const char *const class_question[] = {
   "Detect {} in the given image.", "Locate areas in the chest X-ray where {} is present, using bounding box coordinates",
   "Localize {} in the bounding box format for the given image.", "Find the locations of {} in the bounding box format for the given image.",
-  "Locate {} for the given image.", "Where is {} seen?", "Find {}.", "Draw boxes around {}.",
+  "Locate {} for the given image.", "Show where {} is seen.", "Find {}.", "Draw boxes around {}.",
   NULL,
 };
 
