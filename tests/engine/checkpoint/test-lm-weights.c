@@ -774,6 +774,7 @@ test_mutations(void)
       for (guint i = 0; i < ax_lm_weights_n(weights); i++) {
         gsize elements;
         g_autofree float *values = lm_values(weights, ax_lm_weights_info(weights, i)->name, &elements);
+        g_assert_nonnull(values);
         g_assert_cmpuint(elements, <=, size);
       }
     }
