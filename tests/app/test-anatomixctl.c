@@ -409,7 +409,6 @@ test_attach (void)
   static const char *const files[] = { "model.json", "apm.safetensors", "sentences.safetensors" };
   g_autofree char *model = g_build_filename (folder, "attached", NULL), *json = g_build_filename (model, "model.json", NULL);
   g_autofree char *terms = g_build_filename (folder, "terms.txt", NULL), *licence = g_strconcat ("Some terms=", terms, NULL);
-  g_autoptr (GError) error = NULL;
   g_assert_cmpint (g_mkdir (model, 0755), ==, 0);
   g_assert_true (g_file_set_contents (terms, "These are the terms.", -1, NULL));
   for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
