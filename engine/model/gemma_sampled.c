@@ -52,6 +52,15 @@ ax_gemma_sampled_free (AxGemmaSampled *s)
   g_free (s);
 }
 
+gboolean
+ax_gemma_sampled_covers (const AxGemmaSampled *s, int n, const gint32 *targets)
+{
+  for (int i = 0; i < n; i++)
+    if (s->column_of[targets[i]] < 0)
+      return FALSE;
+  return TRUE;
+}
+
 static guint64
 mix (guint64 x)
 {

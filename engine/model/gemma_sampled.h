@@ -17,6 +17,9 @@ typedef struct _AxGemmaSampled AxGemmaSampled;
 AxGemmaSampled *ax_gemma_sampled_new  (AxGemma *gemma, const gint32 *kept, gsize n, int drawn);
 void            ax_gemma_sampled_free (AxGemmaSampled *sampled);
 
+/* Whether every one of n targets is a kept or an added id. */
+gboolean        ax_gemma_sampled_covers (const AxGemmaSampled *sampled, int n, const gint32 *targets);
+
 /* As ax_gemma_loss(); every target is a kept or an added id (the caller's part). seed decides which rows are drawn. */
 double          ax_gemma_sampled_loss (AxGemmaSampled *sampled, AxTape *tape, AxTensor *hidden, int n, const gint32 *targets, const float *weights,
                                        guint64 seed, float *nll);

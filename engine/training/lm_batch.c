@@ -139,8 +139,9 @@ ax_lm_batch_run (const AxLmBatch *b, AxGemma *gemma, AxTape *tape, AxGemmaSample
     return NAN;
   const gint32 *targets = (const gint32 *) b->targets->data;
   const float *weights = (const float *) b->weights->data;
-  double loss = sampled ? ax_gemma_sampled_loss (sampled, tape, hidden, batch.n_out, targets, weights, seed, nll)
-                        : ax_gemma_loss (gemma, tape, hidden, batch.n_out, targets, weights, nll, NULL);
+  double loss = sampled && ax_gemma_sampled_covers (sampled, batch.n_out, targets)
+                  ? ax_gemma_sampled_loss (sampled, tape, hidden, batch.n_out, targets, weights, seed, nll)
+                  : ax_gemma_loss (gemma, tape, hidden, batch.n_out, targets, weights, nll, NULL);
   if (ax_tape_recording (tape))
     ax_tape_backward (tape);
   return loss;

@@ -227,7 +227,7 @@ ax_lm_draw_targets (const AxLmSamples *samples, const AxGemmaTokenizer *tokenize
   GArray *ids = g_array_new (FALSE, FALSE, sizeof (gint32)), *all = g_array_new (FALSE, FALSE, sizeof (gint32));
   g_autofree guint8 *seen = g_new0 (guint8, ax_gemma_tokenizer_size (tokenizer));
   /* Numbers of boxes that are filled in later are among these. */
-  ax_gemma_tokenizer_encode (tokenizer, "model\n0123456789(),(-1),(1)<end_of_turn>", -1, FALSE, ids);
+  ax_gemma_tokenizer_encode (tokenizer, "model\n<box>(0,1),(2,3)</box><box>(-4,-5),(-6,-7)</box><box>(8,-9),(-1,1)</box><end_of_turn>", -1, FALSE, ids);
   for (guint i = 0; i < samples->samples->len; i++)
     {
       const AxInstructSample *s = samples->samples->pdata[i];
