@@ -1,5 +1,6 @@
 /* The desktop application: reads its command line, makes the session and one window, opens the named images. Everything on screen is
  * in ui/, everything else behind engine/anatomix.h. */
+#include "ui/session-file.h"
 #include "ui/window.h"
 
 #include <glib/gi18n.h>
@@ -88,6 +89,7 @@ int main(int argc, char **argv) {
   g_signal_connect(application, "open", G_CALLBACK(on_open), &app);
   g_signal_connect(application, "handle-local-options", G_CALLBACK(on_options), &app);
   status = g_application_run(G_APPLICATION(application), argc, argv);
+  ax_session_file_flush();
   g_clear_object(&app.session);
   g_free(app.model);
   return status;

@@ -1,6 +1,9 @@
 #include "ui/document.h"
 
+#include "ui/session-file.h"
+
 #include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
 
 struct _AxDocument {
   GObject parent_instance;
@@ -16,10 +19,21 @@ struct _AxDocument {
   AxPerception *perceptions[2];
   AxUndo *undo;
   AxMarks *marks;
+  /* what is kept between two sittings */
+  char *sha256, *kept_model_name, *kept_model_sha256; /* the model of answers that came from a file */
+  AxViewState view;
+  gboolean has_view, saved_view; /* saved_view: `view` came from a file */
+  JsonArray *exchanges;
+  char *written;                 /* what the file says, or what there would be to say about an image as opened */
+  gboolean has_file;
+  guint save_id;
   GError *error;
 };
 
 enum { PROP_0, PROP_STATE, PROP_PROGRESS, PROP_STAGE, PROP_NAME, N_PROPS };
+/* Longer than a drag's steps are apart, shorter than anybody minds losing. */
+#define SAVE_AFTER_MS 300
+
 enum { LOADED, PERCEIVED, FAILED, N_SIGNALS };
 static GParamSpec *props[N_PROPS];
 static guint signals[N_SIGNALS];
@@ -76,6 +90,112 @@ static void cancel(GCancellable **cancellable) {
 
   if (old)
     g_cancellable_cancel(old);
+}
+
+/* ---- keeping ---- */
+
+/* Without the answers: whether there is anything of the reader's to keep. */
+static AxSessionState *make_state(AxDocument *self, gboolean answers) {
+  AxSessionState *state = ax_session_state_new();
+  AxModel *model = self->session ? ax_session_get_model(self->session) : NULL;
+
+  state->image_name = g_strdup(self->name);
+  state->image_path = g_strdup(self->path);
+  state->image_sha256 = g_strdup(self->sha256);
+  state->image_width = ax_image_get_width(self->image);
+  state->image_height = ax_image_get_height(self->image);
+  state->has_view = self->has_view;
+  state->view = self->view;
+  for (guint i = 0; i < ax_marks_get_n(self->marks); i++)
+    g_array_append_vals(state->marks, ax_marks_get(self->marks, i), 1);
+  state->calibration = ax_marks_get_calibration(self->marks);
+  state->exchanges = self->exchanges ? json_array_ref(self->exchanges) : NULL;
+  for (int i = 0; answers && i < 2; i++)
+    state->perceptions[i] = self->perceptions[i] ? ax_perception_ref(self->perceptions[i]) : NULL;
+  if (answers && (self->perceptions[0] || self->exchanges)) {
+    state->model_name = g_strdup(self->kept_model_name ? self->kept_model_name : model ? ax_model_name(model) : NULL);
+    state->model_sha256 = g_strdup(self->kept_model_sha256 ? self->kept_model_sha256 : model ? ax_model_sha256(model) : NULL);
+  }
+  return state;
+}
+
+static char *state_text(AxDocument *self, gboolean answers) {
+  g_autoptr(AxSessionState) state = make_state(self, answers);
+
+  return ax_session_state_to_json(state);
+}
+
+char *ax_document_to_session_json(AxDocument *self) {
+  g_return_val_if_fail(AX_IS_DOCUMENT(self), NULL);
+  return self->image ? state_text(self, TRUE) : NULL;
+}
+
+/* An image that was only looked at leaves no file. */
+static void save(AxDocument *self) {
+  g_autofree char *own = NULL, *path = NULL;
+
+  g_clear_handle_id(&self->save_id, g_source_remove);
+  if (!self->image || !self->sha256 || !self->written || ax_marks_is_editing(self->marks))
+    return;
+  own = state_text(self, FALSE);
+  if (g_strcmp0(own, self->written) == 0)
+    return;
+  g_free(self->written);
+  self->written = g_steal_pointer(&own);
+  self->has_file = TRUE;
+  path = ax_session_file_path(self->sha256);
+  ax_session_file_write(path, state_text(self, TRUE));
+}
+
+static gboolean on_save(gpointer data) {
+  AX_DOCUMENT(data)->save_id = 0;
+  save(data);
+  return G_SOURCE_REMOVE;
+}
+
+static void touch(AxDocument *self) {
+  if (self->image && self->written && !self->save_id)
+    self->save_id = g_timeout_add(SAVE_AFTER_MS, on_save, self);
+}
+
+void ax_document_set_view(AxDocument *self, const AxViewState *view) {
+  g_return_if_fail(AX_IS_DOCUMENT(self));
+  if (!self->image)
+    return;
+  self->view = *view;
+  self->has_view = TRUE;
+  touch(self);
+}
+
+const AxViewState *ax_document_get_saved_view(AxDocument *self) { return self->saved_view ? &self->view : NULL; }
+JsonArray *ax_document_get_exchanges(AxDocument *self) { return self->exchanges; }
+
+void ax_document_set_exchanges(AxDocument *self, JsonArray *exchanges) {
+  g_return_if_fail(AX_IS_DOCUMENT(self));
+  g_clear_pointer(&self->exchanges, json_array_unref);
+  self->exchanges = exchanges ? json_array_ref(exchanges) : NULL;
+  touch(self);
+}
+
+/* Answers that were kept are taken when they are of the model that is loaded, or while none is. */
+static void restore(AxDocument *self, const AxSessionState *state) {
+  AxModel *model = ax_session_get_model(self->session);
+
+  ax_marks_load(self->marks, (const AxMark *)(void *)state->marks->data, state->marks->len, state->calibration);
+  self->has_view = self->saved_view = state->has_view;
+  self->view = state->view;
+  self->exchanges = state->exchanges ? json_array_ref(state->exchanges) : NULL;
+  self->has_file = TRUE;
+  if (model && g_strcmp0(ax_model_sha256(model), state->model_sha256) != 0)
+    return;
+  for (int i = 0; i < 2; i++)
+    if (state->perceptions[i] && state->perceptions[i]->width == ax_image_get_width(self->image) &&
+        state->perceptions[i]->height == ax_image_get_height(self->image) && state->perceptions[i]->mirrored == i)
+      self->perceptions[i] = ax_perception_ref(state->perceptions[i]);
+  if (self->perceptions[0] && !model) {
+    self->kept_model_name = g_strdup(state->model_name);
+    self->kept_model_sha256 = g_strdup(state->model_sha256);
+  }
 }
 
 /* ---- perceiving ---- */
@@ -137,6 +257,11 @@ static void on_perceived(GObject *source, GAsyncResult *result, gpointer data) {
   g_clear_object(&self->perceiving[mirrored]);
   if (perception) {
     self->perceptions[mirrored] = g_steal_pointer(&perception);
+    if (self->has_file) { /* the answer goes into the file too */
+      g_clear_pointer(&self->written, g_free);
+      self->written = g_strdup("");
+      touch(self);
+    }
     settle(self);
     g_signal_emit(self, signals[PERCEIVED], 0, mirrored);
   } else {
@@ -179,17 +304,51 @@ static void source_free(gpointer data) {
 typedef struct {
   AxPyramid *pyramid;
   int side_of_letters;
+  char *sha256;
+  AxSessionState *session; /* or NULL */
 } Read;
 
 static void read_free(gpointer data) {
-  g_clear_pointer(&((Read *)data)->pyramid, ax_pyramid_unref);
-  g_free(data);
+  Read *read = data;
+
+  g_clear_pointer(&read->pyramid, ax_pyramid_unref);
+  g_clear_pointer(&read->session, ax_session_state_free);
+  g_free(read->sha256);
+  g_free(read);
 }
 
-static Read *read_new(AxImage *image) {
+static char *sha256_of(const Source *source) {
+  g_autofree char *contents = NULL;
+  gsize length = 0;
+
+  if (source->bytes)
+    return g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, source->bytes);
+  return g_file_get_contents(source->path, &contents, &length, NULL) ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)contents, length) : NULL;
+}
+
+/* A broken file is no reason not to show the image; it is replaced by the next one. */
+static AxSessionState *read_session(const char *sha256) {
+  g_autofree char *path = ax_session_file_path(sha256), *text = NULL;
+  g_autoptr(GError) error = NULL;
+  AxSessionState *state;
+  gsize length;
+  GStatBuf info;
+
+  if (g_stat(path, &info) != 0 || info.st_size > AX_SESSION_MAX_BYTES || !g_file_get_contents(path, &text, &length, NULL))
+    return NULL;
+  state = ax_session_state_from_json(text, (gssize)length, &error);
+  if (!state)
+    g_message("%s: %s", path, error->message);
+  return state;
+}
+
+static Read *read_new(AxImage *image, const Source *source) {
   Read *read = g_new0(Read, 1);
   AxFilmLetter letters[8];
   guint n;
+
+  read->sha256 = sha256_of(source);
+  read->session = read->sha256 ? read_session(read->sha256) : NULL;
 
   read->pyramid = ax_pyramid_new(image);
   n = ax_film_letters_find(read->pyramid, letters, G_N_ELEMENTS(letters));
@@ -204,7 +363,7 @@ static void read_thread(GTask *task, gpointer object, gpointer data, GCancellabl
                                            : ax_image_load(source->path, cancellable, &error);
 
   if (image)
-    g_task_return_pointer(task, read_new(image), read_free);
+    g_task_return_pointer(task, read_new(image, source), read_free);
   else
     g_task_return_error(task, error);
 }
@@ -231,18 +390,35 @@ static void on_read(GObject *object, GAsyncResult *result, gpointer data) {
   self->image = g_object_ref(ax_pyramid_get_image(read->pyramid));
   self->pyramid = g_steal_pointer(&read->pyramid);
   self->side_of_letters = read->side_of_letters;
+  self->sha256 = g_strdup(read->sha256);
+  if (read->session)
+    restore(self, read->session);
   read_free(read);
+  if (self->perceptions[0])
+    set_state(self, AX_DOCUMENT_READY);
   g_signal_emit(self, signals[LOADED], 0);
+  self->written = state_text(self, FALSE); /* from here on changes are the reader's */
+  for (int i = 0; i < 2; i++)
+    if (self->perceptions[i])
+      g_signal_emit(self, signals[PERCEIVED], 0, i);
   ax_document_perceive(self, FALSE);
 }
 
 static void forget(AxDocument *self) {
+  save(self);
+  g_clear_handle_id(&self->save_id, g_source_remove);
   cancel(&self->reading);
   for (int i = 0; i < 2; i++) {
     cancel(&self->perceiving[i]);
     g_clear_pointer(&self->perceptions[i], ax_perception_unref);
   }
   g_clear_error(&self->error);
+  g_clear_pointer(&self->written, g_free); /* from here on nothing is saved */
+  g_clear_pointer(&self->sha256, g_free);
+  g_clear_pointer(&self->kept_model_name, g_free);
+  g_clear_pointer(&self->kept_model_sha256, g_free);
+  g_clear_pointer(&self->exchanges, json_array_unref);
+  self->has_view = self->saved_view = self->has_file = FALSE;
   ax_marks_load(self->marks, NULL, 0, 0);
   ax_undo_clear(self->undo);
   g_clear_pointer(&self->pyramid, ax_pyramid_unref);
@@ -340,8 +516,10 @@ static void ax_document_get_property(GObject *object, guint id, GValue *value, G
 static void ax_document_dispose(GObject *object) {
   AxDocument *self = AX_DOCUMENT(object);
 
-  if (self->marks)
+  if (self->marks) {
     forget(self);
+    g_signal_handlers_disconnect_by_data(self->marks, self);
+  }
   g_clear_object(&self->marks);
   g_clear_object(&self->undo);
   g_clear_object(&self->session);
@@ -370,6 +548,7 @@ static void ax_document_class_init(AxDocumentClass *klass) {
 static void ax_document_init(AxDocument *self) {
   self->undo = ax_undo_new();
   self->marks = ax_marks_new(self->undo);
+  g_signal_connect_swapped(self->marks, "changed", G_CALLBACK(touch), self);
 }
 
 AxDocument *ax_document_new(AxSession *session) {

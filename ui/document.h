@@ -7,6 +7,8 @@
 #include "ui/marks.h"
 #include "ui/pyramid.h"
 #include "ui/side-hint.h"
+#include "ui/view-state.h"
+#include <json-glib/json-glib.h>
 
 G_BEGIN_DECLS
 
@@ -51,6 +53,15 @@ AxPerception *ax_document_get_perception(AxDocument *self, gboolean mirrored); /
 AxSides ax_document_get_sides(AxDocument *self);
 AxMarks *ax_document_get_marks(AxDocument *self);   /* of the image; the object stays, another file empties it */
 AxUndo *ax_document_get_undo(AxDocument *self);
+
+/* What is kept between two sittings (ui/session-file.h). The file is written a moment after anything of the reader's changed, and read when the same image
+ * is opened again; an image that was only looked at leaves none. */
+void ax_document_set_view(AxDocument *self, const AxViewState *view); /* how it is shown now; during "loaded" that is no change */
+const AxViewState *ax_document_get_saved_view(AxDocument *self);      /* at "loaded": how it was shown; or NULL */
+JsonArray *ax_document_get_exchanges(AxDocument *self);               /* requests and answers (ui/exchange.h), or NULL */
+void ax_document_set_exchanges(AxDocument *self, JsonArray *exchanges);
+char *ax_document_to_session_json(AxDocument *self);                  /* what the file would say; NULL without an image */
+
 const GError *ax_document_get_error(AxDocument *self);                         /* of the last failure, or NULL */
 
 G_END_DECLS

@@ -49,7 +49,7 @@ static void update_link(AxMainWindow *self) {
 }
 
 static void on_prior_loaded(AxMainWindow *self) {
-  ax_canvas_set_pyramid(self->prior_canvas, ax_document_get_pyramid(self->prior));
+  ax_main_window_show_loaded(self->prior, self->prior_canvas);
   update_link(self);
   ax_main_window_update(self);
 }

@@ -53,6 +53,7 @@ typedef struct {
 
 /* window.c */
 void ax_main_window_update(AxMainWindow *self); /* page, progress, status, sensitivity of actions, from the document's state */
+void ax_main_window_show_loaded(AxDocument *document, AxCanvas *canvas); /* shows an image that was just read, as it was left */
 void ax_main_window_toast(AxMainWindow *self, const char *text);
 /* The picture that the keys are for: of two compared ones that with the focus; and its document. */
 AxCanvas *ax_main_window_get_active_canvas(AxMainWindow *self);

@@ -2,6 +2,7 @@
 
 #include "ui/folder.h"
 #include "ui/sample-gallery.h"
+#include "ui/session-file.h"
 #include <glib/gi18n-lib.h>
 
 G_DEFINE_FINAL_TYPE(AxMainWindow, ax_main_window, ADW_TYPE_APPLICATION_WINDOW)
@@ -115,10 +116,30 @@ void ax_main_window_update(AxMainWindow *self) {
 
 /* ---- the document's news ---- */
 
+/* As it was shown the last time, if there was one. */
+void ax_main_window_show_loaded(AxDocument *document, AxCanvas *canvas) {
+  const AxViewState *saved = ax_document_get_saved_view(document);
+  AxViewState view = saved ? *saved : (AxViewState){0};
+
+  ax_canvas_set_pyramid(canvas, ax_document_get_pyramid(document));
+  if (saved)
+    ax_view_state_set(ax_canvas_get_viewport(canvas), &view);
+  view = ax_view_state_get(ax_canvas_get_viewport(canvas));
+  ax_document_set_view(document, &view);
+}
+
+static void on_view_changed(AxMainWindow *self, AxViewport *viewport) {
+  AxViewState view = ax_view_state_get(viewport);
+  AxDocument *document = viewport == ax_canvas_get_viewport(self->canvas) ? self->document : self->prior;
+
+  if (document)
+    ax_document_set_view(document, &view);
+}
+
 static void on_loaded(AxMainWindow *self) {
   AxPyramid *pyramid = ax_document_get_pyramid(self->document);
 
-  ax_canvas_set_pyramid(self->canvas, pyramid);
+  ax_main_window_show_loaded(self->document, self->canvas);
   ax_mirror_view_set_perceptions(self->mirror_view, NULL, NULL);
   ax_mirror_view_set_pyramid(self->mirror_view, pyramid);
   ax_mark_list_set_marks(self->mark_list, ax_document_get_marks(self->document), ax_document_get_image(self->document));
@@ -180,10 +201,29 @@ static void open_folder(AxMainWindow *self, const char *folder) {
   }
 }
 
+/* A session file opens its image, which brings what was kept of it. */
+static void open_session(AxMainWindow *self, const char *path) {
+  g_autofree char *text = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AxSessionState) state = NULL;
+  gsize length;
+
+  if (g_file_get_contents(path, &text, &length, &error))
+    state = ax_session_state_from_json(text, (gssize)length, &error);
+  if (!state)
+    ax_main_window_toast(self, error->message);
+  else if (state->image_path && g_file_test(state->image_path, G_FILE_TEST_IS_REGULAR))
+    ax_document_open_path(self->document, state->image_path);
+  else
+    ax_main_window_toast(self, _("The image of this session is not where it was."));
+}
+
 void ax_main_window_open(AxMainWindow *self, const char *path) {
   g_return_if_fail(AX_IS_MAIN_WINDOW(self));
   if (g_file_test(path, G_FILE_TEST_IS_DIR))
     open_folder(self, path);
+  else if (g_str_has_suffix(path, ".json"))
+    open_session(self, path);
   else
     ax_document_open_path(self->document, path);
 }
@@ -272,6 +312,8 @@ static void ax_main_window_init(AxMainWindow *self) {
   g_object_bind_property(self->canvas, "selected", self->anatomy_list, "selected", G_BINDING_BIDIRECTIONAL);
   g_object_bind_property(self->canvas, "hovered", self->anatomy_list, "hovered", G_BINDING_BIDIRECTIONAL);
   g_signal_connect_object(ax_canvas_get_viewport(self->canvas), "changed", G_CALLBACK(update_view_status), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(ax_canvas_get_viewport(self->canvas), "changed", G_CALLBACK(on_view_changed), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(ax_canvas_get_viewport(self->prior_canvas), "changed", G_CALLBACK(on_view_changed), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(ax_canvas_get_viewport(ax_mirror_view_get_canvas(self->mirror_view, FALSE)), "changed",
                           G_CALLBACK(update_view_status), self, G_CONNECT_SWAPPED);
   add_samples(self);

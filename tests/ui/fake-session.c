@@ -74,6 +74,8 @@ void ax_perception_unref(AxPerception *p) {
       g_free(p->anatomy[i].retrieved[k].sentence);
     g_free(p->anatomy[i].retrieved);
   }
+  for (guint i = 0; i < p->n_findings; i++)
+    g_free((char *)p->findings[i].name);
   g_free(p->findings);
   g_free(p);
 }
@@ -106,7 +108,7 @@ static AxPerception *answer(AxImage *image, gboolean mirror) {
   p->n_findings = G_N_ELEMENTS(labels);
   p->findings = g_new0(AxFinding, p->n_findings);
   for (guint i = 0; i < p->n_findings; i++)
-    p->findings[i] = (AxFinding){labels[i], fmod(0.12 + 0.31 * i, 1.0)};
+    p->findings[i] = (AxFinding){g_strdup(labels[i]), fmod(0.12 + 0.31 * i, 1.0)};
   p->ms_preprocess = 8;
   p->ms_perceive = 300;
   p->ms_retrieve = 2;
@@ -141,6 +143,7 @@ static void ax_model_class_init(AxModelClass *klass) {}
 static void ax_model_init(AxModel *self) {}
 
 const char *ax_model_name(AxModel *model) { return "phantom-boxes"; }
+const char *ax_model_sha256(AxModel *model) { return "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"; }
 const char *ax_model_caution(AxModel *model) { return "Makes up its answers. Not for clinical use."; }
 
 /* ---- session ---- */

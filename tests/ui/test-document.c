@@ -183,6 +183,7 @@ int main(int argc, char **argv) {
   int status;
 
   g_test_init(&argc, &argv, NULL);
+  g_setenv("ANATOMIX_SESSIONS", "/nonexistent", TRUE); /* nothing is kept here */
   folder = g_dir_make_tmp("ax-document-XXXXXX", NULL);
   good = write_image("good.png", 200, 240);
   other = write_image("other.png", 300, 200);

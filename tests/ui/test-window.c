@@ -1,6 +1,7 @@
 /* The window under Xvfb, driven by real mouse and key events, on the session of fake-session.c. */
 #include "tests/ui/drive.h"
 #include "ui/presets.h"
+#include "ui/session-file.h"
 #include "ui/settings.h"
 #include "ui/window-private.h"
 
@@ -10,6 +11,7 @@
 
 static GtkApplication *application;
 static char *folder, *first, *second, *broken;
+static gboolean keep_sessions;
 
 static char *write_image(const char *name, int width, int height) {
   g_autofree guint8 *pixels = g_malloc((gsize)width * height);
@@ -32,8 +34,16 @@ static gboolean is_second(gpointer window) { return g_str_has_suffix(ax_document
 static gboolean is_first(gpointer window) { return g_str_has_suffix(ax_document_get_name(ax_main_window_get_document(window)), "first.png"); }
 static gboolean has_error(gpointer window) { return ax_document_get_error(ax_main_window_get_document(window)) != NULL; }
 
+/* Each window has a folder of sessions of its own, unless a test says otherwise: what one test leaves is not what another finds. */
 static AxMainWindow *new_window(const char *model) {
   g_autoptr(AxSession) session = ax_session_new(model);
+  static int number;
+
+  if (!keep_sessions) {
+    g_autofree char *name = g_strdup_printf("sessions-%d", number++), *path = g_build_filename(g_get_user_data_dir(), name, NULL);
+
+    g_setenv("ANATOMIX_SESSIONS", path, TRUE);
+  }
 
   return ax_main_window_new(application, session);
 }
@@ -454,6 +464,36 @@ static void test_compare(void) {
   close_window(window);
 }
 
+/* What is drawn is there again, in another window, with the view and the answer, which is not asked for again. */
+static void test_reopen(void) {
+  AxMainWindow *window = open_first();
+  AxViewport *viewport;
+  AxMark before;
+  double width;
+
+  ax_test_xdotool("key i r");
+  ax_test_xdotool("key c");
+  before = *ax_marks_get(ax_document_get_marks(window->document), 0);
+  ax_viewport_set_window(ax_canvas_get_viewport(window->canvas), 77, 55);
+  width = ax_viewport_get_window_width(ax_canvas_get_viewport(window->canvas));
+  close_window(window);
+  ax_session_file_flush();
+  keep_sessions = TRUE;
+  g_setenv("AX_FAKE_DELAY_MS", "600000", TRUE); /* an answer now can only be the kept one */
+  window = open_first();
+  g_unsetenv("AX_FAKE_DELAY_MS");
+  keep_sessions = FALSE;
+  viewport = ax_canvas_get_viewport(window->canvas);
+  g_assert_true(ax_viewport_get_inverted(viewport));
+  g_assert_cmpint(ax_viewport_get_rotation(viewport), ==, 90);
+  g_assert_cmpfloat(ax_viewport_get_window_width(viewport), ==, width);
+  g_assert_cmpuint(ax_marks_get_n(ax_document_get_marks(window->document)), ==, 1);
+  for (int i = 0; i < 4; i++)
+    g_assert_cmpfloat(ax_marks_get(ax_document_get_marks(window->document), 0)->points[i].x, ==, before.points[i].x);
+  g_assert_cmpint(ax_document_get_state(window->document), ==, AX_DOCUMENT_READY);
+  close_window(window);
+}
+
 static void test_errors(void) {
   AxMainWindow *window = open_first(), *without;
 
@@ -517,6 +557,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/window/marks", test_marks);
   g_test_add_func("/ui/window/mirror", test_mirror);
   g_test_add_func("/ui/window/compare", test_compare);
+  g_test_add_func("/ui/window/reopen", test_reopen);
   g_test_add_func("/ui/window/errors", test_errors);
   g_test_add_func("/ui/window/cancel-and-close", test_cancel_and_close);
   status = g_test_run();
