@@ -207,7 +207,10 @@ load_learned (Load *l, const char *name, const char *base, const char *added)
   AxParameter *p = ax_parameters_add (g->params, name, FALSE, 2, (int[]){ g->vocabulary, g->config.width });
   read_rows (l, base, 0, (gsize) g->config.vocab, (gsize) g->config.vocab, width, p->t.data);
   if (g->options.added_count > 0 && has (l, added, NULL, NULL))
-    read_rows (l, added, 0, (gsize) g->options.added_count, (gsize) g->options.added_count, width, p->t.data + (gsize) g->options.added_first * width);
+    {
+      read_rows (l, added, 0, (gsize) g->options.added_count, (gsize) g->options.added_count, width, p->t.data + (gsize) g->options.added_first * width);
+      g_hash_table_add (g->from_source, p->name);
+    }
   return p;
 }
 
@@ -430,34 +433,39 @@ normal (guint64 *state)
   return sqrt (-2 * log (u)) * cos (6.283185307179586 * uniform (state));
 }
 
-/* Mean of the base's rows and the root of the mean of their columns' variances. */
-static double
-table_spread (const AxGemma *g, const AxQMatrix *m, double *mean)
+/* Rows [first, first + n) of a table become its base's mean row plus noise of a hundredth of the base's spread (the root of the mean of the columns'
+ * variances). `from` reads base rows: a packed matrix, or the table itself where that is learned. */
+static void
+init_added (const AxGemma *g, const AxQMatrix *m, float *rows, int n, const float *table, guint64 *state)
 {
-  enum { ROWS = 256 };
-  const int width = g->config.width, vocab = g->config.vocab;
-  g_autofree float *rows = g_new (float, (gsize) ROWS * (gsize) width);
-  double squares = 0, sum_mean = 0;
-  gint32 id[ROWS];
-  memset (mean, 0, (gsize) width * sizeof (double));
-  for (int from = 0; from < vocab; from += ROWS)
+  enum { STEP = 256 };
+  const int width = g->config.width, vocab = MIN (g->config.vocab, g->options.added_first);
+  g_autofree float *buffer = g_new (float, (gsize) STEP * (gsize) width);
+  g_autofree double *mean = g_new0 (double, width);
+  double squares = 0, square_mean = 0;
+  gint32 id[STEP];
+  for (int from = 0; from < vocab; from += STEP)
     {
-      const int count = MIN (ROWS, vocab - from);
+      const int count = MIN (STEP, vocab - from);
+      const float *base = table != NULL ? table + (gsize) from * (gsize) width : buffer;
       for (int i = 0; i < count; i++)
         id[i] = from + i;
-      ax_qmatrix_get_rows (m, (gsize) count, id, rows);
+      if (table == NULL)
+        ax_qmatrix_get_rows (m, (gsize) count, id, buffer);
       for (int i = 0; i < count * width; i++)
         {
-          mean[i % width] += rows[i];
-          squares += (double) rows[i] * rows[i];
+          mean[i % width] += base[i];
+          squares += (double) base[i] * base[i];
         }
     }
   for (int d = 0; d < width; d++)
     {
-      mean[d] /= vocab;
-      sum_mean += mean[d] * mean[d];
+      mean[d] /= MAX (vocab, 1);
+      square_mean += mean[d] * mean[d];
     }
-  return sqrt (MAX (0, squares / ((double) vocab * width) - sum_mean / width));
+  const double noise = 0.01 * sqrt (MAX (0, (squares / MAX (vocab, 1) - square_mean) / width));
+  for (int i = 0; i < n * width; i++)
+    rows[i] = (float) (mean[i % width] + noise * normal (state));
 }
 
 void
@@ -469,14 +477,16 @@ ax_gemma_init (AxGemma *g, guint64 seed)
       AxTensor *t = &p->t;
       /* One stream per parameter: adding a parameter does not move the start of the others. */
       guint64 state = seed * 0x9E3779B97F4A7C15u ^ g_str_hash (p->name) * 0xD1B54A32D192ED03u;
-      if (g_hash_table_contains (g->from_source, p->name) || group_of (p->name) == AX_GEMMA_TRAIN_VOCABULARY || g_str_has_suffix (p->name, "lora_B.weight"))
+      if (g_hash_table_contains (g->from_source, p->name) || g_str_has_suffix (p->name, "lora_B.weight"))
         continue;
       if (group_of (p->name) == AX_GEMMA_TRAIN_ADDED)
+        init_added (g, p == g->added ? g->embed : g->head, t->data, g->options.added_count, NULL, &state);
+      else if (group_of (p->name) == AX_GEMMA_TRAIN_VOCABULARY)
         {
-          g_autofree double *mean = g_new (double, g->config.width);
-          const double spread = 0.01 * table_spread (g, p == g->added ? g->embed : g->head, mean);
-          for (gsize k = 0; k < t->n; k++)
-            t->data[k] = (float) (mean[k % (gsize) g->config.width] + spread * normal (&state));
+          /* Rows that the base has stay: it has trained them. */
+          const int first = MAX (g->options.added_first, g->config.vocab), n = g->options.added_first + g->options.added_count - first;
+          if (g->options.added_count > 0 && n > 0)
+            init_added (g, NULL, t->data + (gsize) first * (gsize) g->config.width, n, t->data, &state);
         }
       else if (strstr (p->name, "proj.2.") != NULL)
         for (gsize k = 0; k < t->n; k++)

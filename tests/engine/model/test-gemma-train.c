@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/evaluation/bench_lm.h"
 #include "tests/engine/model/tiny.h"
 
 #define ROWS 48
@@ -353,6 +354,66 @@ test_dropout (void)
   run_end (&run);
 }
 
+/* Added tokens beyond the base's vocabulary, with ids between that have no row (262144 of the 270M): never likely, never a gradient, a start near the
+ * base's mean; as rows of their own and within whole learned tables. */
+static void
+test_beyond (gconstpointer whole)
+{
+  enum { VOCAB = 300, FIRST = 303, COUNT = 5, TOKENS = 12 };
+  g_autoptr (GError) error = NULL;
+  AxGemmaConfig config = tiny_config;
+  config.vocab = VOCAB;
+  const AxGemmaSource source = ax_bench_lm_source (&config);
+  const AxGemmaOptions options = { .store = AX_GEMMA_F32, .lora_rank = 4, .added_first = FIRST, .added_count = COUNT, .vocabulary = whole != NULL };
+  g_autoptr (AxGemma) gemma = ax_gemma_new (&config, &options, NULL, &source, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (ax_gemma_vocabulary (gemma), ==, FIRST + COUNT);
+  ax_gemma_init (gemma, 5);
+  ax_gemma_set_trainable (gemma, AX_GEMMA_TRAIN_LORA | AX_GEMMA_TRAIN_ADDED | AX_GEMMA_TRAIN_VOCABULARY);
+  AxParameters *params = ax_gemma_parameters (gemma);
+  ax_parameters_prepare (params, FALSE);
+  AxParameter *p = ax_parameters_get (params, whole != NULL ? "embed_tokens.weight" : "added_tokens.weight");
+  const float *rows = p->t.data + (whole != NULL ? FIRST * 128 : 0);
+  /* Uniform weights of variance 1/128: the mean of 300 has a deviation of 0.0884 / sqrt (300) = 0.0051, the noise is a hundredth of 0.0884; no two rows alike. */
+  for (int i = 0; i < COUNT; i++)
+    {
+      const double rms = sqrt (ax_sum_squares (128, rows + i * 128) / 128);
+      g_assert_true (rms > 0.003 && rms < 0.008);
+      g_assert_cmpfloat (tiny_worst (rows + i * 128, rows + (i + 1) % COUNT * 128, 128), >, 1e-4);
+    }
+  gint32 ids[TOKENS], targets[TOKENS];
+  for (int i = 0; i < TOKENS; i++)
+    ids[i] = i % 3 == 0 ? FIRST + i % COUNT : 20 * i;
+  for (int i = 0; i < TOKENS; i++)
+    targets[i] = ids[(i + 1) % TOKENS];
+  g_autoptr (AxTape) tape = ax_tape_new (TRUE);
+  AxTensor *hidden = ax_gemma_forward (gemma, tape, &(AxGemmaBatch){ .n = TOKENS, .ids = ids }, NULL, NULL, &error);
+  g_assert_no_error (error);
+  float logits[FIRST + COUNT], nll[TOKENS];
+  int correct;
+  ax_gemma_logits (gemma, 1, hidden->data, logits);
+  for (int id = 0; id < FIRST + COUNT; id++)
+    g_assert_true (isfinite (logits[id]) == (id < VOCAB || id >= FIRST));
+  const double loss = ax_gemma_loss (gemma, tape, hidden, TOKENS, targets, NULL, nll, &correct);
+  g_assert_true (loss > 0 && loss < 30 && correct >= 0 && correct <= TOKENS);
+  ax_tape_backward (tape);
+  for (guint i = 0; i < params->list->len; i++)
+    {
+      AxTensor *t = &((AxParameter *) params->list->pdata[i])->t;
+      const double squares = ax_sum_squares (t->n, t->grad);
+      g_assert_true (isfinite (squares) && (squares > 0 || g_str_has_suffix (((AxParameter *) params->list->pdata[i])->name, "lora_A.weight")));
+    }
+  for (int k = 0; whole != NULL && k < 2; k++)
+    {
+      AxTensor *t = &ax_parameters_get (params, k ? "lm_head.weight" : "embed_tokens.weight")->t;
+      g_assert_cmpfloat (ax_sum_squares ((FIRST - VOCAB) * 128, t->grad + VOCAB * 128), ==, 0);
+    }
+  const gint32 none[] = { 2, VOCAB };
+  ax_tape_reset (tape);
+  g_assert_null (ax_gemma_forward (gemma, tape, &(AxGemmaBatch){ .n = 2, .ids = none }, NULL, NULL, &error));
+  g_assert_error (error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT);
+}
+
 /* Batches that do not fit are refused with a message. */
 static void
 test_refused (void)
@@ -404,6 +465,8 @@ main (int argc, char **argv)
   g_test_add_data_func ("/gemma-train/numerical", NULL, test_numerical);
   g_test_add_data_func ("/gemma-train/numerical-tied", "tied", test_numerical);
   g_test_add_func ("/gemma-train/dropout", test_dropout);
+  g_test_add_data_func ("/gemma-train/beyond-the-vocabulary", NULL, test_beyond);
+  g_test_add_data_func ("/gemma-train/beyond-the-vocabulary/learned", "learned", test_beyond);
   g_test_add_func ("/gemma-train/refused", test_refused);
   return g_test_run ();
 }
