@@ -13,7 +13,7 @@ typedef struct {
   char shape[128];      /* "m=1025 n=256 ..." */
   double seconds;       /* the best of the runs */
   double gflops;        /* 0 where the operation is judged by bytes */
-  double gbs;           /* each array of the operation once, updated arrays twice */
+  double gbs;           /* each array of the operation once, updated arrays twice; weights as they are kept */
   double share;         /* of the peak: of multiply-adds where gflops > 0, else of the copy (above 1 where the arrays stay in cache) */
 } AxBenchRow;
 

@@ -47,7 +47,8 @@ typedef struct {
   void (*teardown) (void *state);
   /* a holds the arrays before the run; value[i] and bound[i] are given for OUT and ADD arrays. |result - value| <= bound must hold. */
   void (*reference) (const int *d, void *const *a, double *const *value, double *const *bound);
-  double (*flops) (const int *d);                  /* NULL: bound by memory, judged by bytes */
+  double (*flops) (const int *d);                  /* NULL, or 0: bound by memory, judged by bytes */
+  double (*bytes) (const int *d);                  /* NULL: each array once, updated arrays twice */
 } AxOp;
 
 extern const AxOp ax_ops_matrix[], ax_ops_rows[], ax_ops_elements[], ax_ops_lm[], ax_ops_spans[], ax_ops_qmatrix[]; /* each ends with a NULL name */

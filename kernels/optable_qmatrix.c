@@ -137,11 +137,74 @@ flops (const int *d)
   return d[0] < 8 ? 0 : 2.0 * d[0] * d[1] * d[2];
 }
 
+/* Bits of a weight as kept, times rows of x and y that are small beside them. */
+static double
+vector_bytes (const int *d)
+{
+  static const double bits[] = { 32, 16, 8.5, 8.5 };
+  return (double) d[1] * d[2] * bits[d[3]] / 8;
+}
+
+/* ---- the largest: d as above with one row; out = { largest y, its index } ---- */
+
+static int
+top_arrays (const int *d, AxOpArray *a)
+{
+  forward_arrays (d, a);
+  a[2].n = 2;
+  return 3;
+}
+
+static void
+top_run (void *state, const int *d, void *const *a)
+{
+  float *y = malloc ((Z) d[1] * sizeof *y), *out = a[2];
+  if (!y)
+    abort ();
+  ax_qmatrix_top (state, a[0], 0, y, NULL);
+  const Z best = ax_argmax ((Z) d[1], y);
+  out[0] = y[best];
+  out[1] = (float) best;
+  free (y);
+}
+
+/* The largest lies where its own bound and those of its rivals let it: of the rows that may be it, the range of values; and of their numbers. */
+static void
+top_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+{
+  const Z out = (Z) d[1], in = (Z) d[2];
+  double *w = malloc ((2 * out * in + 2 * out + in) * sizeof *w), *e = w + out * in, *y = e + out * in, *error = y + out, *x = error + out;
+  double best = -INFINITY, lo = INFINITY, hi = -INFINITY, first = INFINITY, last = 0;
+  weights_of (d, a[1], w, e);
+  for (Z i = 0; i < in; i++)
+    x[i] = (double) F (0)[i];
+  for (Z o = 0; o < out; o++)
+    y[o] = error[o] = 0;
+  product ((int[]) { d[0], d[1], d[2], d[3], 1 }, x, w, e, 1, out, in, false, y, error);
+  for (Z o = 0; o < out; o++)
+    best = y[o] - error[o] > best ? y[o] - error[o] : best;
+  for (Z o = 0; o < out; o++)
+    if (y[o] + error[o] >= best) {
+      lo = y[o] - error[o] < lo ? y[o] - error[o] : lo;
+      hi = y[o] + error[o] > hi ? y[o] + error[o] : hi;
+      first = (double) o < first ? (double) o : first;
+      last = (double) o;
+    }
+  value[2][0] = (lo + hi) / 2;
+  bound[2][0] = (hi - lo) / 2 + 1e-37;
+  value[2][1] = (first + last) / 2;
+  bound[2][1] = (last - first) / 2;
+  free (w);
+}
+
 #define TOP AX_Q_Q8_SPLIT
 const AxOp ax_ops_qmatrix[] = {
   { "qmatrix_vector", "rows out in type exact", { 1, 1, 1, 0, 0 }, { 4, 90, 130, TOP, 1 }, { 2, 700, 320, AX_Q_Q8 },
     { { 1, 2048, 640, AX_Q_Q8 }, { 1, 640, 2048, AX_Q_Q8 }, { 1, 32768, 640, AX_Q_F32 }, { 1, 65536, 640, AX_Q_BF16 }, { 1, 262144, 640, AX_Q_Q8 } },
-    forward_arrays, setup, forward_run, teardown, forward_reference, NULL },
+    forward_arrays, setup, forward_run, teardown, forward_reference, NULL, vector_bytes },
+  { "qmatrix_top", "rows out in type exact", { 1, 1, 1, 0, 0 }, { 1, 400, 130, TOP, 1 }, { 1, 3000, 320, AX_Q_Q8_SPLIT },
+    { { 1, 262144, 640, AX_Q_Q8_SPLIT } },
+    top_arrays, setup, top_run, teardown, top_reference, NULL, vector_bytes },
   { "qmatrix_forward", "rows out in type exact", { 5, 1, 1, 0, 0 }, { 70, 90, 130, TOP, 1 }, { 300, 300, 70, AX_Q_Q8 },
     { { 1700, 2048, 640, AX_Q_F32 }, { 1700, 2048, 640, AX_Q_BF16 }, { 1700, 2048, 640, AX_Q_Q8 }, { 1700, 640, 2048, AX_Q_BF16 }, { 512, 2048, 640, AX_Q_Q8 },
       { 40, 2048, 640, AX_Q_Q8 }, { 300, 16384, 640, AX_Q_Q8 } },

@@ -126,8 +126,8 @@ bench_one (const AxOp *op, const int *d, double budget, const AxBenchPeak *peak)
     free (data[i]);
   shape_text (op, d, row.shape, sizeof row.shape);
   row.gflops = op->flops ? 1e-9 * op->flops (d) / row.seconds : 0;
-  row.gbs = 1e-9 * bytes / row.seconds;
-  row.share = op->flops ? row.gflops / peak->gflops : row.gbs / peak->gbs;
+  row.gbs = 1e-9 * (op->bytes ? op->bytes (d) : bytes) / row.seconds;
+  row.share = row.gflops > 0 ? row.gflops / peak->gflops : row.gbs / peak->gbs;
   return row;
 }
 

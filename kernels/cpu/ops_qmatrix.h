@@ -58,18 +58,15 @@ v_load_i8 (const int8_t *p)
 #endif
 }
 
-/* The first n <= VN of p as floats; the others are zero. */
+/* The first n <= VN of p as floats; the others are zero. AVX2 reads all VN (qmatrix.c leaves room behind the last row). */
 VI vf
 v_load_f16_n (const uint16_t *p, size_t n)
 {
 #if VEC_LEVEL == 0
   return n ? half_to_float (*p) : 0;
 #elif VEC_LEVEL == 1
-  uint16_t t[8] = { 0 };
-  if (n >= 8)
-    return _mm256_cvtph_ps (_mm_loadu_si128 ((const __m128i *) p));
-  memcpy (t, p, n * sizeof *p);
-  return _mm256_cvtph_ps (_mm_loadu_si128 ((const __m128i *) t));
+  const vf all = _mm256_cvtph_ps (_mm_loadu_si128 ((const __m128i *) p));
+  return n >= 8 ? all : _mm256_and_ps (all, _mm256_castsi256_ps (v_mask (n)));
 #else
   return _mm512_cvtph_ps (_mm256_maskz_loadu_epi16 (n >= 16 ? 0xffff : v_mask (n), p));
 #endif
@@ -146,24 +143,25 @@ op_bf16_dot (size_t n, const uint16_t *w, const float *x)
 
 /* ---- halves ---- */
 
-/* An int8 is 16 h + l - 128 with h and l in 0..15. Without l the middle is 16 h - 120.5; the spread is the largest length, over blocks, of what l adds to
- * it. */
-static float
+/* An int8 is 16 h + l - 128 with h and l in 0..15. Without l the middle is 16 h - 120.5, to which l adds l - 7.5. */
+static AxSpread
 op_q8_split (size_t pairs, const int8_t *q, uint8_t *upper, uint8_t *lower)
 {
-  float most = 0;
+  float most = 0, longest = 0;
   for (size_t p = 0; p < pairs; p++, q += 2 * Q_BLOCK, upper += Q_BLOCK, lower += Q_BLOCK)
     for (int half = 0; half < 2; half++) {
-      float squares = 0; /* a multiple of 1/4 below 2^11: exact */
+      float squares = 0, length = 0; /* multiples of 1/4 below 2^20: exact */
       for (int i = 0; i < Q_BLOCK; i++) {
         const unsigned u = (unsigned) (q[half * Q_BLOCK + i] + 128), h = u >> 4, l = u & 15;
         upper[i] = (uint8_t) (half ? upper[i] | h << 4 : h);
         lower[i] = (uint8_t) (half ? lower[i] | l << 4 : l);
         squares += ((float) l - 7.5f) * ((float) l - 7.5f);
+        length += (16 * (float) h - 120.5f) * (16 * (float) h - 120.5f);
       }
       most = squares > most ? squares : most;
+      longest = length > longest ? length : longest;
     }
-  return sqrtf (most) * (1 + 0x1p-20f); /* not below the root */
+  return (AxSpread) { sqrtf (most) * (1 + 0x1p-20f), sqrtf (longest) * (1 + 0x1p-20f) }; /* not below the roots */
 }
 
 static void
@@ -186,61 +184,62 @@ op_q8_join (size_t pairs, const uint8_t *upper, const uint8_t *lower, int8_t *q)
   }
 }
 
-/* The sum of product[b] scale[b] sum(h x) over the blocks of one row: integers inside a block, float32 between blocks. */
-VI float
-screen_row (size_t blocks, const uint8_t *upper, const uint16_t *scale, const AxScreen *s)
+/* What a row's blocks [first, first + n) with n <= VN add to its value (in the lanes of the result) and to its bound. Integers inside a block, float32 between
+ * blocks; two chains of sums, as one alone would wait for itself. */
+VI vf
+screen_blocks (size_t first, size_t n, const uint8_t *upper, const uint16_t *scale, AxSpread spread, const AxScreen *s, vf *bound)
 {
+  const vf d = v_load_f16_n (scale + first, n), factor = v_mul (d, v_load_n (s->product + first, n));
+  const vf e = v_fma (v_set (spread.spread), v_load_n (s->per_spread + first, n), v_load_n (s->error + first, n));
+  *bound = v_fma (d, v_fma (v_set (spread.length), v_load_n (s->per_length + first, n), e), *bound);
+  vf even = v_mul (d, v_load_n (s->offset + first, n));
 #if VEC_LEVEL == 0
-  float sum = 0;
-  for (size_t b = 0; b < blocks; b++) {
-    int dot = 0;
-    for (int i = 0; i < Q_BLOCK; i++)
-      dot += (int) (b & 1 ? upper[b / 2 * Q_BLOCK + i] >> 4 : upper[b / 2 * Q_BLOCK + i] & 15) * s->x[b * Q_BLOCK + i];
-    sum += (float) dot * (half_to_float (scale[b]) * s->product[b]);
-  }
-  return sum;
+  int dot = 0;
+  for (int i = 0; i < Q_BLOCK; i++)
+    dot += (int) (first & 1 ? upper[first / 2 * Q_BLOCK + (size_t) i] >> 4 : upper[first / 2 * Q_BLOCK + (size_t) i] & 15) * s->x[first * Q_BLOCK + (size_t) i];
+  return even + (float) dot * factor;
 #else
   const __m256i low = _mm256_set1_epi8 (15);
-  vf sum = v_set (0);
-  for (size_t first = 0; first < blocks; first += VN) {
-    const size_t n = blocks - first < VN ? blocks - first : VN;
-    const vf factor = v_mul (v_load_f16_n (scale + first, n), v_load_n (s->product + first, n));
-    for (size_t b = 0; b < n; b += 2, upper += Q_BLOCK) {
-      const __m256i both = _mm256_loadu_si256 ((const __m256i *) upper);
-      const __m256i h0 = _mm256_and_si256 (both, low), h1 = _mm256_and_si256 (_mm256_srli_epi16 (both, 4), low);
-      const int8_t *x = s->x + (first + b) * Q_BLOCK;
+  const int8_t *x = s->x + first * Q_BLOCK;
+  vf odd = v_set (0);
+  upper += first / 2 * Q_BLOCK;
+  for (size_t b = 0; b < n; b += 2, upper += Q_BLOCK, x += 2 * Q_BLOCK) {
+    const __m256i both = _mm256_loadu_si256 ((const __m256i *) upper);
+    const __m256i h0 = _mm256_and_si256 (both, low), h1 = _mm256_and_si256 (_mm256_srli_epi16 (both, 4), low);
 #if VEC_LEVEL == 1
-      const __m256i one = _mm256_set1_epi16 (1);
-      const __m256i d0 = _mm256_madd_epi16 (_mm256_maddubs_epi16 (h0, _mm256_loadu_si256 ((const __m256i *) x)), one);
-      const __m256i d1 = _mm256_madd_epi16 (_mm256_maddubs_epi16 (h1, _mm256_loadu_si256 ((const __m256i *) (x + Q_BLOCK))), one);
-      sum = v_fma (_mm256_cvtepi32_ps (d0), v_lane (factor, b), sum);
-      sum = v_fma (_mm256_cvtepi32_ps (d1), v_lane (factor, b + 1), sum);
+    const __m256i one = _mm256_set1_epi16 (1);
+    const __m256i d0 = _mm256_madd_epi16 (_mm256_maddubs_epi16 (h0, _mm256_loadu_si256 ((const __m256i *) x)), one);
+    const __m256i d1 = _mm256_madd_epi16 (_mm256_maddubs_epi16 (h1, _mm256_loadu_si256 ((const __m256i *) (x + Q_BLOCK))), one);
+    even = v_fma (_mm256_cvtepi32_ps (d0), v_lane (factor, b), even);
+    odd = v_fma (_mm256_cvtepi32_ps (d1), v_lane (factor, b + 1), odd);
 #else
-      const __m512i h = _mm512_inserti64x4 (_mm512_castsi256_si512 (h0), h1, 1);
-      const __m512i d = _mm512_madd_epi16 (_mm512_maddubs_epi16 (h, _mm512_loadu_si512 (x)), _mm512_set1_epi16 (1)); /* 8 sums of each block */
-      const __m512i lanes = _mm512_add_epi32 (_mm512_set1_epi32 ((int) b), _mm512_set_epi32 (1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0));
-      sum = v_fma (_mm512_cvtepi32_ps (d), _mm512_permutexvar_ps (lanes, factor), sum);
+    const __m512i h = _mm512_inserti64x4 (_mm512_castsi256_si512 (h0), h1, 1);
+    const __m512i t = _mm512_madd_epi16 (_mm512_maddubs_epi16 (h, _mm512_loadu_si512 (x)), _mm512_set1_epi16 (1)); /* 8 sums of each block */
+    const __m512i lanes = _mm512_add_epi32 (_mm512_set1_epi32 ((int) b), _mm512_set_epi32 (1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0));
+    const vf product = v_mul (_mm512_cvtepi32_ps (t), _mm512_permutexvar_ps (lanes, factor));
+    if (b & 2)
+      odd = v_add (odd, product);
+    else
+      even = v_add (even, product);
 #endif
-    }
   }
-  return v_sum (sum);
+  return v_add (even, odd);
 #endif
 }
 
 static float
-op_q8_screen (size_t n, size_t blocks, const uint8_t *upper, const uint16_t *scale, const float *spread, const AxScreen *s, float *y, float *top)
+op_q8_screen (size_t n, size_t blocks, const uint8_t *upper, const uint16_t *scale, const AxSpread *spread, const AxScreen *s, float *y, float *top)
 {
   float best = -INFINITY;
   for (size_t o = 0; o < n; o++, upper += blocks / 2 * Q_BLOCK, scale += blocks) {
-    vf rest = v_set (0), error = v_set (0);
-    for (size_t b = 0; b < blocks; b += VN) {
-      const size_t left = blocks - b < VN ? blocks - b : VN;
-      const vf d = v_load_f16_n (scale + b, left);
-      rest = v_fma (d, v_load_n (s->offset + b, left), rest);
-      error = v_fma (d, v_fma (v_set (spread[o]), v_load_n (s->per_spread + b, left), v_load_n (s->error + b, left)), error);
-    }
-    y[o] = screen_row (blocks, upper, scale, s) + v_sum (rest);
-    top[o] = y[o] + v_sum (error);
+    vf sum = v_set (0), bound = v_set (0);
+    size_t b = 0;
+    for (; b + VN <= blocks; b += VN)
+      sum = v_add (sum, screen_blocks (b, VN, upper, scale, spread[o], s, &bound));
+    if (b < blocks)
+      sum = v_add (sum, screen_blocks (b, blocks - b, upper, scale, spread[o], s, &bound));
+    y[o] = v_sum (sum);
+    top[o] = y[o] + v_sum (bound);
     best = y[o] > best ? y[o] : best;
   }
   return best;

@@ -16,7 +16,7 @@ struct AxQMatrix {
   void *data;     /* [out, stride] float, bfloat16 or int8; Q8_SPLIT: [out, stride / 2] upper halves */
   uint8_t *lower; /* Q8_SPLIT: [out, stride / 2] */
   uint16_t *scale; /* Q8 and Q8_SPLIT: [out, blocks], float16 */
-  float *spread;  /* Q8_SPLIT: [out] (table.h) */
+  AxSpread *spread; /* Q8_SPLIT: [out] (table.h) */
 };
 
 /* The int8 values of a row of Q8, or of Q8_SPLIT joined in room [stride]. */

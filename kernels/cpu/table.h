@@ -7,11 +7,15 @@
 #include "kernels/kernels.h"
 
 /* What screening needs of x, for each block: its rounding to int8, and the factors by which the scale of a row's block counts: of the product of upper
- * halves, of the rest of the approximation, of the error for each unit of the row's spread, and of the rest of the error. */
+ * halves, of the rest of the approximation, of the error for each unit of the row's two lengths, and of the rest of the error. */
 typedef struct {
   const int8_t *x;
-  const float *product, *offset, *per_spread, *error;
+  const float *product, *offset, *per_spread, *per_length, *error;
 } AxScreen;
+/* Lengths of what the lower halves of a row add (the spread) and of what the upper halves stand for, each the largest over the row's blocks. */
+typedef struct {
+  float spread, length;
+} AxSpread;
 
 typedef struct {
   AxIsa isa;
@@ -74,12 +78,13 @@ typedef struct {
   void (*q8_unpack) (size_t blocks, const int8_t *q, const uint16_t *scale, float *y);
   float (*q8_dot) (size_t blocks, const int8_t *q, const uint16_t *scale, const float *x);
   float (*bf16_dot) (size_t n, const uint16_t *w, const float *x);
-  /* pairs of blocks: byte i of a plane's 32 holds the half of element i of the first block and, above it, that of the second; split returns the spread
-   * of the lower halves (see screen) */
-  float (*q8_split) (size_t pairs, const int8_t *q, uint8_t *upper, uint8_t *lower);
+  /* pairs of blocks: byte i of a plane's 32 holds the half of element i of the first block and, above it, that of the second; split returns the lengths
+   * that screen needs */
+  AxSpread (*q8_split) (size_t pairs, const int8_t *q, uint8_t *upper, uint8_t *lower);
   void (*q8_join) (size_t pairs, const uint8_t *upper, const uint8_t *lower, int8_t *q);
   /* y[o] from the upper halves of n rows and top[o] that the exact value does not exceed; returns the largest y */
-  float (*q8_screen) (size_t n, size_t blocks, const uint8_t *upper, const uint16_t *scale, const float *spread, const AxScreen *s, float *y, float *top);
+  float (*q8_screen) (size_t n, size_t blocks, const uint8_t *upper, const uint16_t *scale, const AxSpread *spread, const AxScreen *s, float *y,
+                      float *top);
   /* storage types */
   void (*f16_to_f32) (size_t n, const uint16_t *x, float *y);
   void (*f32_to_f16) (size_t n, const float *x, uint16_t *y);

@@ -60,7 +60,7 @@ test_exact_blocks (void)
       for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < IN; j++)
           g_assert_cmpfloat (y[i * IN + j], ==, w[(ROWS - 1 - i) * IN + j]);
-      g_assert_cmpuint (ax_qmatrix_bytes (m), <=, ROWS * (128 * 17 / 16 + 4) + 256);
+      g_assert_cmpuint (ax_qmatrix_bytes (m), <=, ROWS * (128 * 17 / 16 + 8) + 256);
       ax_qmatrix_free (m);
     }
 }
