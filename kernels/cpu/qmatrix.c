@@ -5,13 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Half bytes of an element in the first array. */
-static size_t
-half_bytes (AxQType type)
-{
-  return type == AX_Q_F32 ? 8 : type == AX_Q_BF16 ? 4 : type == AX_Q_Q8 ? 2 : 1;
-}
-
 static void *
 allocate (size_t bytes)
 {
@@ -36,7 +29,7 @@ ax_qmatrix_new (AxQType type, size_t out, size_t in)
   if (type == AX_Q_Q8_SPLIT)
     m->blocks += m->blocks & 1;
   m->stride = type == AX_Q_F32 ? in : m->blocks * AX_Q_BLOCK;
-  m->data = allocate (out * m->stride * half_bytes (type) / 2);
+  m->data = allocate (out * m->stride * ax_qmatrix_half_bytes (type) / 2);
   if (type == AX_Q_Q8 || type == AX_Q_Q8_SPLIT)
     m->scale = allocate (out * m->blocks * sizeof *m->scale);
   if (type == AX_Q_Q8_SPLIT) {
@@ -85,7 +78,7 @@ ax_qmatrix_type (const AxQMatrix *m)
 size_t
 ax_qmatrix_bytes (const AxQMatrix *m)
 {
-  const size_t row = m->stride * half_bytes (m->type) / 2 + (m->lower ? m->stride / 2 + sizeof *m->spread : 0);
+  const size_t row = m->stride * ax_qmatrix_half_bytes (m->type) / 2 + (m->lower ? m->stride / 2 + sizeof *m->spread : 0);
   return sizeof *m + m->out * (row + (m->scale ? m->blocks * sizeof *m->scale : 0));
 }
 

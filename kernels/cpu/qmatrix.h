@@ -19,6 +19,13 @@ struct AxQMatrix {
   AxSpread *spread; /* Q8_SPLIT: [out] (table.h) */
 };
 
+/* Half bytes of an element in the first array. */
+static inline size_t
+ax_qmatrix_half_bytes (AxQType type)
+{
+  return type == AX_Q_F32 ? 8 : type == AX_Q_BF16 ? 4 : type == AX_Q_Q8 ? 2 : 1;
+}
+
 /* The int8 values of a row of Q8, or of Q8_SPLIT joined in room [stride]. */
 static inline const int8_t *
 ax_qmatrix_q8_row (const AxQMatrix *m, const AxKernelTable *t, size_t row, int8_t *room)

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#define AHEAD 4096  /* bytes: see Q_AHEAD in ops_qmatrix.h */
 #define FEW 4       /* rows up to which weights are multiplied as they are read */
 #define TILE 192    /* weight rows unpacked at a time */
 
@@ -25,7 +26,10 @@ vector_piece (void *ctx, size_t begin, size_t end)
   const Args *g = ctx;
   const AxQMatrix *m = g->m;
   int8_t *room = m->type == AX_Q_Q8_SPLIT ? ax_scratch (AX_SCRATCH_PIECE, m->stride) : NULL;
+  const size_t row_bytes = m->stride * ax_qmatrix_half_bytes (m->type) / 2;
   for (size_t o = begin; o < end; o++) {
+    for (size_t line = 0; line < row_bytes; line += 64)
+      __builtin_prefetch ((const char *) m->data + o * row_bytes + AHEAD + line);
     const int8_t *q = m->scale ? ax_qmatrix_q8_row (m, g->t, o, room) : NULL;
     for (size_t r = 0; r < g->rows; r++) {
       const float *x = g->x + r * g->ldx;
