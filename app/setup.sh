@@ -7,7 +7,7 @@ packages_run=(
   libglib2.0-dev libglib2.0-bin libjson-glib-dev libcairo2-dev
   libpng-dev libjpeg62-turbo-dev libdcmtk-dev libopenjp2-7-dev zlib1g-dev
   libdnnl-dev
-  libgtk-4-dev libadwaita-1-dev gettext desktop-file-utils
+  libgtk-4-dev libadwaita-1-dev libpango1.0-dev gettext desktop-file-utils
   adwaita-icon-theme librsvg2-common fonts-dejavu-core
   ca-certificates python3 python3-pip
 )

@@ -19,7 +19,4 @@ void ax_mark_layer_set_tool(AxMarkLayer *self, AxMarks *marks, AxMarkTool *tool)
  * from them. (transfer none) */
 GArray *ax_mark_layer_place_labels(AxMarkLayer *self, GtkWidget *widget, AxViewport *viewport);
 
-/* Draws the lines of a mark, unlabelled, as every output shows them; one image pixel becomes what `viewport` makes of it. */
-void ax_mark_draw(cairo_t *cr, const AxMark *mark, AxViewport *viewport, double width);
-
 G_END_DECLS

@@ -160,6 +160,7 @@ void ax_main_window_update_actions(AxMainWindow *self) {
   ax_main_window_update_view_actions(self);
   ax_main_window_update_mark_actions(self);
   ax_main_window_update_compare(self);
+  ax_main_window_update_export_actions(self);
 }
 
 void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
@@ -209,4 +210,5 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   ax_main_window_add_view_actions(self);
   ax_main_window_add_mark_actions(self);
   ax_main_window_add_compare_actions(self);
+  ax_main_window_add_export_actions(self);
 }

@@ -80,6 +80,12 @@ void ax_main_window_update_compare(AxMainWindow *self);
 void ax_main_window_compare(AxMainWindow *self, const char *path);
 void ax_main_window_close_prior(AxMainWindow *self);
 
+/* window-export.c */
+void ax_main_window_add_export_actions(AxMainWindow *self);
+void ax_main_window_update_export_actions(AxMainWindow *self);
+/* Writes "png", "pdf" or "json" of the active picture on a thread, and says so. */
+void ax_main_window_export(AxMainWindow *self, const char *kind, const char *path, gboolean anonymous);
+
 /* window-open.c */
 /* Asks for a file; `chosen` gets its path. */
 void ax_main_window_choose_image(AxMainWindow *self, const char *title, void (*chosen)(AxMainWindow *self, const char *path));
