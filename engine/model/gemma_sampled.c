@@ -52,6 +52,12 @@ ax_gemma_sampled_free (AxGemmaSampled *s)
   g_free (s);
 }
 
+int
+ax_gemma_sampled_columns (const AxGemmaSampled *s)
+{
+  return s->kept + s->drawn + s->added;
+}
+
 gboolean
 ax_gemma_sampled_covers (const AxGemmaSampled *s, int n, const gint32 *targets)
 {

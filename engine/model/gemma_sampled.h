@@ -17,6 +17,8 @@ typedef struct _AxGemmaSampled AxGemmaSampled;
 AxGemmaSampled *ax_gemma_sampled_new  (AxGemma *gemma, const gint32 *kept, gsize n, int drawn);
 void            ax_gemma_sampled_free (AxGemmaSampled *sampled);
 
+/* How many rows of the head take part. */
+int             ax_gemma_sampled_columns (const AxGemmaSampled *sampled);
 /* Whether every one of n targets is a kept or an added id. */
 gboolean        ax_gemma_sampled_covers (const AxGemmaSampled *sampled, int n, const gint32 *targets);
 

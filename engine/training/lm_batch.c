@@ -91,20 +91,26 @@ ax_lm_batch_scale (AxLmBatch *b, double factor)
 }
 
 double
-ax_lm_batch_flops (const AxLmBatch *b, const AxGemmaConfig *c)
+ax_lm_batch_flops (const AxLmBatch *b, const AxGemmaConfig *c, const AxGemmaSampled *sampled)
 {
-  double global = 0, local = 0;
+  double global[2] = { 0 }, local[2] = { 0 };
+  int rows[2] = { 0 }, n_out = (int) b->targets->len;
   for (guint i = 0; i < b->stretches->len; i++)
     {
       const AxGemmaStretch *s = &g_array_index (b->stretches, AxGemmaStretch, i);
+      int learns = !(b->constant && i == 0);
+      rows[learns] += s->count;
       for (int k = 0; k < s->count; k++)
         {
           double seen = s->prefix_count + k + 1;
-          global += seen;
-          local += MIN (seen, c->window);
+          global[learns] += seen;
+          local[learns] += MIN (seen, c->window);
         }
     }
-  return ax_gemma_training_flops (c, (int) b->ids->len, global, local, (int) b->targets->len);
+  AxGemmaConfig narrow = *c;
+  if (sampled)
+    narrow.vocab = ax_gemma_sampled_columns (sampled);
+  return ax_gemma_flops (c, rows[0], global[0], local[0], 0) + ax_gemma_training_flops (&narrow, rows[1], global[1], local[1], n_out);
 }
 
 static AxTensor *

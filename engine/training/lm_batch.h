@@ -34,8 +34,8 @@ int        ax_lm_batch_add   (AxLmBatch *batch, int root, int picture, const gin
 double     ax_lm_batch_weight (const AxLmBatch *batch);
 void       ax_lm_batch_scale  (AxLmBatch *batch, double factor);
 
-/* Operations of a training pass over the batch (ax_gemma_training_flops). */
-double     ax_lm_batch_flops  (const AxLmBatch *batch, const AxGemmaConfig *config);
+/* Operations that a training pass over the batch really makes: a constant prefix goes forward only, a sampled loss (may be NULL) makes its columns only. */
+double     ax_lm_batch_flops  (const AxLmBatch *batch, const AxGemmaConfig *config, const AxGemmaSampled *sampled);
 
 /* Runs the batch: returns the sum of weight * negative log likelihood (spec 6.6), and with a recording tape adds the gradients of it to the model's
  * parameters. nll (may be NULL) receives each target's. With `sampled` (may be NULL) the loss is that of gemma_sampled.h, drawn by seed. NaN with the errors

@@ -105,7 +105,7 @@ step (Run *run, gint64 at, double *loss, double *norm, int *targets, GError **er
           return FALSE;
         }
       *loss += part;
-      run->flops += ax_lm_batch_flops (b, ax_gemma_config (run->gemma));
+      run->flops += ax_lm_batch_flops (b, ax_gemma_config (run->gemma), run->sampled);
       run->tokens += b->ids->len;
     }
   *norm = ax_parameters_step (p, learning_rate (c, at), c->decay, c->clip, at + 1);
