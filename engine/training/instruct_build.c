@@ -6,6 +6,7 @@
 
 #include "engine/image/png-write.h"
 #include "engine/training/instruct-private.h"
+#include "engine/training/instruct_graph.h"
 #include "engine/training/phantom.h"
 
 /* ---- the sink ---- */
@@ -178,22 +179,56 @@ add_phantoms (const AxInstructConfig *config, GPtrArray *samples, AxInstructProg
   return TRUE;
 }
 
+/* Where the images come from: one of the two. */
+typedef struct {
+  AxDataset *dataset;
+  AxSplit *split;
+  AxGraphSet *graphs;
+} Source;
+
+static void
+source_clear (Source *s)
+{
+  g_clear_pointer (&s->dataset, ax_dataset_free);
+  g_clear_pointer (&s->split, ax_split_free);
+  g_clear_pointer (&s->graphs, ax_instruct_graphs_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Source, source_clear)
+
+static gboolean
+source_open (Source *s, const AxInstructConfig *config, GError **error)
+{
+  if (config->scene_graphs != NULL)
+    return (s->graphs = ax_instruct_graphs_load (config->scene_graphs, config->labels, config->images, error)) != NULL;
+  s->dataset = ax_dataset_load (config->data, error);
+  s->split = s->dataset != NULL ? ax_split_load (config->split_file, error) : NULL;
+  return s->split != NULL && ax_split_check (s->split, s->dataset, error);
+}
+
+static GPtrArray *
+source_part (const Source *s, AxSplitPart part, const AxInstructConfig *config)
+{
+  if (s->graphs == NULL)
+    return ax_instruct_part (s->dataset, s->split, part, config, NULL);
+  GPtrArray *samples = g_ptr_array_new_with_free_func ((GDestroyNotify) ax_instruct_sample_free);
+  for (guint i = 0; i < s->graphs->facts[part]->len; i++)
+    add_both (s->graphs->facts[part]->pdata[i], file_names[part], config, samples);
+  return samples;
+}
+
 gboolean
 ax_instruct_build (const AxInstructConfig *config, AxInstructProgress progress, gpointer user_data, GCancellable *cancellable, AxInstructCounts *counts,
                    GError **error)
 {
-  g_autoptr (AxDataset) dataset = ax_dataset_load (config->data, error);
-  if (dataset == NULL)
-    return FALSE;
-  g_autoptr (AxSplit) split = ax_split_load (config->split_file, error);
-  if (split == NULL || !ax_split_check (split, dataset, error))
+  g_auto (Source) source = { 0 };
+  if (!source_open (&source, config, error))
     return FALSE;
   if (g_mkdir_with_parents (config->out, 0777) != 0) {
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: the folder cannot be made", config->out);
     return FALSE;
   }
   for (guint p = 0; p < AX_SPLIT_N; p++) {
-    g_autoptr (GPtrArray) samples = ax_instruct_part (dataset, split, (AxSplitPart) p, config, NULL);
+    g_autoptr (GPtrArray) samples = source_part (&source, (AxSplitPart) p, config);
     if (p == AX_SPLIT_TRAIN && !add_phantoms (config, samples, progress, user_data, cancellable, error))
       return FALSE;
     g_autofree char *name = g_strconcat (file_names[p], ".json", NULL), *path = g_build_filename (config->out, name, NULL);

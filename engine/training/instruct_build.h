@@ -10,8 +10,10 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  char *data;        /* data set folder, see dataset.h */
+  char *data;        /* data set folder, see dataset.h; NULL: scene graphs */
   char *split_file;
+  char *scene_graphs, *labels, *images; /* instead of both: folder of scene graphs, their label table, and the folder that image paths are relative to
+                                         * (may be NULL); see instruct_graph.h */
   char *out;         /* folder, made when it is missing */
   guint64 seed;
   gboolean flip;     /* also every image mirrored */
@@ -22,7 +24,7 @@ typedef struct {
   guint64 phantom_seed;
 } AxInstructConfig;
 
-/* Reads a JSON object: "data", "split", "out" are required; "seed" (2025), "flip" (true), "unread" (1), "weak" (0.3), "phantoms" (0), "phantom_size" (512), "phantom_seed" (100000),
+/* Reads a JSON object: "out" and either "data" and "split" or "scene_graphs" and "labels" (and "images") are required; "seed" (2025), "flip" (true), "unread" (1), "weak" (0.3), "phantoms" (0), "phantom_size" (512), "phantom_seed" (100000),
  * "per_image": {task name: count}. Paths are relative to the file. NULL with AX_CHECKPOINT_ERROR; an unknown key is an error. */
 AxInstructConfig *ax_instruct_config_load (const char *path, GError **error);
 void ax_instruct_config_free (AxInstructConfig *config);

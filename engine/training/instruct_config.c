@@ -11,6 +11,9 @@ ax_instruct_config_free (AxInstructConfig *config)
     return;
   g_free (config->data);
   g_free (config->split_file);
+  g_free (config->scene_graphs);
+  g_free (config->labels);
+  g_free (config->images);
   g_free (config->out);
   g_free (config);
 }
@@ -43,7 +46,7 @@ resolve (const char *config_path, const char *value)
 static gboolean
 check_keys (JsonObject *object, const char *path, GError **error)
 {
-  static const char *const known[] = { "data", "split", "out", "seed", "flip", "unread", "weak", "per_image", "phantoms", "phantom_size", "phantom_seed", NULL };
+  static const char *const known[] = { "data", "split", "scene_graphs", "labels", "images", "out", "seed", "flip", "unread", "weak", "per_image", "phantoms", "phantom_size", "phantom_seed", NULL };
   g_autoptr (GList) members = json_object_get_members (object);
   for (GList *l = members; l != NULL; l = l->next)
     if (!g_strv_contains (known, l->data) && !g_str_has_prefix (l->data, "//")) {
@@ -86,17 +89,20 @@ static gboolean
 read_config (JsonObject *object, const char *path, AxInstructConfig *c, GError **error)
 {
   gint64 seed = (gint64) c->seed, phantoms = 0, size = c->phantom_size, phantom_seed = (gint64) c->phantom_seed;
-  const char *data, *split, *out;
-  if (!check_keys (object, path, error) || (data = ax_json_get_string (object, "data", error)) == NULL ||
-      (split = ax_json_get_string (object, "split", error)) == NULL || (out = ax_json_get_string (object, "out", error)) == NULL ||
+  const gboolean graphs = json_object_has_member (object, "scene_graphs");
+  const char *data, *split, *out, *images = NULL;
+  if (!check_keys (object, path, error) || (data = ax_json_get_string (object, graphs ? "scene_graphs" : "data", error)) == NULL ||
+      (split = ax_json_get_string (object, graphs ? "labels" : "split", error)) == NULL || (out = ax_json_get_string (object, "out", error)) == NULL ||
+      (json_object_has_member (object, "images") && (images = ax_json_get_string (object, "images", error)) == NULL) ||
       !optional_int (object, "seed", 0, G_MAXINT64, &seed, error) || !optional_int (object, "phantoms", 0, 1000000, &phantoms, error) ||
       !optional_int (object, "phantom_size", 64, 2048, &size, error) || !optional_int (object, "phantom_seed", 0, G_MAXINT64 / 2, &phantom_seed, error) ||
       (json_object_has_member (object, "flip") && !ax_json_get_boolean (object, "flip", &c->flip, error)) ||
       (json_object_has_member (object, "unread") && !ax_json_get_double (object, "unread", 0, 1, &c->unread, error)) ||
       (json_object_has_member (object, "weak") && !ax_json_get_double (object, "weak", 0, 1, &c->weak, error)) || !read_counts (object, c, error))
     return FALSE;
-  c->data = resolve (path, data);
-  c->split_file = resolve (path, split);
+  *(graphs ? &c->scene_graphs : &c->data) = resolve (path, data);
+  *(graphs ? &c->labels : &c->split_file) = resolve (path, split);
+  c->images = images != NULL ? resolve (path, images) : NULL;
   c->out = resolve (path, out);
   c->seed = (guint64) seed;
   c->phantoms = (guint) phantoms;

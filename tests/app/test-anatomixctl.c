@@ -231,6 +231,30 @@ test_phantom (void)
   run_clear (&second);
 }
 
+/* Instruction data from a small collection of a user's own: one scene graph and its table. */
+static void
+test_instruct (void)
+{
+  g_autofree char *dir = g_build_filename (folder, "graphs", NULL), *graph = g_build_filename (dir, "d1.json", NULL), *table = g_build_filename (dir, "labels.csv", NULL),
+                  *config = g_build_filename (dir, "config.json", NULL), *train = g_build_filename (dir, "out", "train.json", NULL);
+  g_mkdir (dir, 0777);
+  g_assert_true (g_file_set_contents (graph, "{\"image_id\": \"d1\", \"patient_id\": 3, \"image_path\": \"d1.png\", \"objects\": [{\"name\": \"Left lung\", \"bbox\": [550, 100, 900, 700]}, "
+                                             "{\"name\": \"Right lung\", \"bbox\": [100, 100, 450, 700]}, {\"name\": \"heart\", \"bbox\": [350, 400, 700, 750]}]}", -1, NULL));
+  g_assert_true (g_file_set_contents (table, "dicom_id,study_id,subject_id,split,Atelectasis,Cardiomegaly,Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung Lesion,Lung Opacity,"
+                                             "No Finding,Pleural Effusion,Pleural Other,Pneumonia,Pneumothorax,Support Devices\nd1,1,3,train,,1,,,,,,,,,,,,\n", -1, NULL));
+  g_assert_true (g_file_set_contents (config, "{\"scene_graphs\": \".\", \"labels\": \"labels.csv\", \"out\": \"out\"}", -1, NULL));
+  Run run = RUN ("data", "instruct", config);
+  assert_success (&run);
+  g_assert_nonnull (strstr (run.out, "Anatomy Grounding"));
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_assert_true (json_parser_load_from_file (parser, train, NULL));
+  g_assert_cmpuint (json_array_get_length (json_node_get_array (json_parser_get_root (parser))), >, 8);
+  run_clear (&run);
+  g_assert_true (g_file_set_contents (config, "{\"scene_graphs\": \".\", \"out\": \"out\"}", -1, NULL));
+  run = RUN ("data", "instruct", config);
+  assert_failure (&run, 1, "labels");
+}
+
 /* ---- with the model ---------------------------------------------------------------------------------------------------------- */
 
 static JsonObject *
@@ -458,6 +482,7 @@ main (int argc, char **argv)
   g_test_add_func ("/app/anatomixctl/usage", test_usage);
   g_test_add_func ("/app/anatomixctl/missing-files", test_missing_files);
   g_test_add_func ("/app/anatomixctl/phantom", test_phantom);
+  g_test_add_func ("/app/anatomixctl/instruct", test_instruct);
   g_test_add_func ("/app/anatomixctl/perceive", test_perceive);
   g_test_add_func ("/app/anatomixctl/flip", test_flip);
   g_test_add_func ("/app/anatomixctl/batch", test_batch);

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "engine/anatomix.h"
+#include "engine/task/task.h"
 #include "engine/training/instruct_build.h"
+#include "engine/training/instruct_graph.h"
 #include "engine/training/instruct_phrases.h"
 #include "engine/training/instruct_words.h"
 #include "engine/training/phantom.h"
@@ -271,6 +273,143 @@ test_phantom (void)
   }
   g_test_message ("%u findings and %u devices in 12 phantoms", findings, devices);
   g_assert_cmpuint (findings, >, 0);
+}
+
+/* ---- users' own collections ---- */
+
+#define GRAPH(objects) \
+  "{\"image_id\": \"d1\", \"viewpoint\": \"AP\", \"patient_id\": 10000032, \"study_id\": 5, \"image_path\": \"files/p10/p10000032/s5/d1.jpg\", \"objects\": [" objects "]}"
+#define OBJECT(name, box) "{\"name\": \"" name "\", \"bbox_name\": \"x\", \"bbox\": " box ", \"findings\": \"" name " is healthy.\"}"
+
+static void
+test_graph (void)
+{
+  static const char good[] = GRAPH (OBJECT ("Right lung", "[100, 100, 450, 700]") "," OBJECT ("Left lung", "[550, 100, 900, 700]") ","
+                                    OBJECT ("Cardiac shadow viewed radiologically;;Heart", "[380, 450, 740, 1100]") "," OBJECT ("Structure of carina", "[0, 0, 0, 0]") ","
+                                    OBJECT ("Left hand", "[1, 2, 3, 4]"));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AxImageFacts) f = ax_image_facts_from_scene_graph (good, strlen (good), "g", "/images", &error);
+  g_assert_no_error (error);
+  g_assert_true (f->ok && f->visible[20] && f->visible[4] && !f->visible[23] && !f->visible[0]);
+  g_assert_cmpfloat (f->boxes[4].y2, ==, 1024); /* a box beyond the film is cut at it */
+  g_assert_cmpfloat_with_epsilon (f->heart_ratio, 360 / 800.0, 1e-9);
+  g_assert_cmpstr (f->path, ==, "/images/files/p10/p10000032/s5/d1.jpg");
+  g_assert_cmpstr (f->patient, ==, "10000032");
+  g_assert_cmpint (f->view, ==, AX_VIEW_AP);
+  static const char *const bad[] = {
+    "", "[]", "{}", "{\"image_id\": \"a\"}", GRAPH ("3"), GRAPH (OBJECT ("Left lung", "[1, 2, 3]")), GRAPH (OBJECT ("Left lung", "[1, 2, 3, \"4\"]")),
+    GRAPH (OBJECT ("Left lung", "[1, 2, 3, 4e300]")), GRAPH ("{\"name\": \"Left lung\"}"),
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (GError) reason = NULL;
+    g_assert_null (ax_image_facts_from_scene_graph (bad[i], strlen (bad[i]), "g", NULL, &reason));
+    g_assert_error (reason, AX_DATA_ERROR, AX_DATA_ERROR_READ);
+  }
+  for (gsize n = 0; n < sizeof good - 1; n++)
+    g_assert_null (ax_image_facts_from_scene_graph (good, n, "cut", NULL, NULL));
+}
+
+#define COLUMNS "dicom_id,study_id,subject_id,split,Atelectasis,Cardiomegaly,Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung Lesion,Lung Opacity," \
+                "No Finding,Pleural Effusion,Pleural Other,Pneumonia,Pneumothorax,Support Devices\n"
+
+static void
+test_graph_folder (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *dir = g_dir_make_tmp ("ax-graphs-XXXXXX", &error), *graph = g_build_filename (dir, "d1.json", NULL), *csv = g_build_filename (dir, "labels.csv", NULL),
+                  *config_path = g_build_filename (dir, "config.json", NULL), *out = g_build_filename (dir, "out", NULL);
+  static const char text[] = GRAPH (OBJECT ("Right lung", "[100, 100, 450, 700]") "," OBJECT ("Left lung", "[550, 100, 900, 700]") "," OBJECT ("Cardiac shadow viewed radiologically;;Heart", "[380, 450, 740, 900]"));
+  g_assert_true (g_file_set_contents (graph, text, -1, &error));
+  g_assert_true (g_file_set_contents (csv, COLUMNS "d1,5,10000032,train,1.0,,0,-1.0,,,,1,,0,,,,NaN\nd2,6,7,test,,,,,,,,,1,,,,,\n", -1, &error));
+  g_assert_true (g_file_set_contents (config_path, "{\"scene_graphs\": \".\", \"labels\": \"labels.csv\", \"images\": \"/images\", \"out\": \"out\", \"seed\": 3}", -1, &error));
+  g_autoptr (AxInstructConfig) config = ax_instruct_config_load (config_path, &error);
+  g_assert_no_error (error);
+  AxInstructCounts counts[AX_SPLIT_N];
+  g_assert_true (ax_instruct_build (config, NULL, NULL, NULL, counts, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (counts[AX_SPLIT_TRAIN].images, ==, 2); /* as it is and mirrored */
+  g_assert_cmpuint (counts[AX_SPLIT_TEST].total, ==, 0);   /* d2 has no graph */
+  g_assert_cmpuint (counts[AX_SPLIT_TRAIN].samples[AX_INSTRUCT_ANATOMY], ==, 6);
+  g_assert_cmpuint (counts[AX_SPLIT_TRAIN].samples[AX_INSTRUCT_CLASSIFICATION], >, 4);
+  g_assert_cmpuint (counts[AX_SPLIT_TRAIN].samples[AX_INSTRUCT_PHRASE], ==, 0); /* nothing is known of places */
+  g_autofree char *train = g_build_filename (out, "train.json", NULL);
+  g_autoptr (GPtrArray) samples = ax_instruct_load (train, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < samples->len; i++) {
+    const AxInstructSample *s = samples->pdata[i];
+    g_assert_cmpstr (s->image_path, ==, "/images/files/p10/p10000032/s5/d1.jpg");
+    if (s->task == AX_INSTRUCT_CLASSIFICATION && g_str_has_prefix (s->instruction[0], "Does this chest X-ray show edema?"))
+      g_assert_nonnull (strstr (s->response[0], "No")); /* -1 counts as absent */
+  }
+  static const char *const bad[] = {
+    COLUMNS "d1,5,1,train,2,,,,,,,,,,,,,\n", COLUMNS "d1,5,1,holdout,,,,,,,,,,,,,,\n", COLUMNS "../d1,5,1,train,,,,,,,,,,,,,,\n", COLUMNS "d3,5,1,train,,,,,,,,,,,,,,\n",
+    COLUMNS "d1,5,1,train,,,,,,,,,,,,,,\nd2,5,1,test,,,,,,,,,,,,,,\n", "dicom_id,split\nd1,train\n",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (GError) reason = NULL;
+    g_assert_true (g_file_set_contents (csv, bad[i], -1, NULL));
+    g_autoptr (AxGraphSet) set = ax_instruct_graphs_load (dir, csv, NULL, &reason);
+    g_assert_null (set);
+    g_assert_true (reason != NULL && reason->domain == AX_DATA_ERROR);
+  }
+  static const char *const names[] = { "train.json", "val.json", "test.json" };
+  for (guint i = 0; i < 3; i++) {
+    g_autofree char *path = g_build_filename (out, names[i], NULL);
+    remove (path);
+  }
+  remove (out), remove (graph), remove (csv), remove (config_path), remove (dir);
+}
+
+static void
+test_bad_config (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *dir = g_dir_make_tmp ("ax-config-XXXXXX", &error), *path = g_build_filename (dir, "c.json", NULL);
+  static const char *const bad[] = {
+    "{}", "{\"data\": \"a\"}", "{\"data\": \"a\", \"split\": \"b\", \"out\": \"c\", \"colour\": 1}", "{\"data\": \"a\", \"split\": \"b\", \"out\": \"c\", \"weak\": 2}",
+    "{\"data\": \"a\", \"split\": \"b\", \"out\": \"c\", \"per_image\": {\"Cooking\": 1}}", "{\"data\": \"a\", \"split\": \"b\", \"out\": \"c\", \"phantom_size\": 1}",
+    "{\"scene_graphs\": \"a\", \"out\": \"c\"}",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (GError) reason = NULL;
+    g_assert_true (g_file_set_contents (path, bad[i], -1, NULL));
+    g_assert_null (ax_instruct_config_load (path, &reason));
+    g_assert_nonnull (strstr (reason->message, path));
+  }
+  g_assert_true (g_file_set_contents (path, "{\"data\": \"a\", \"split\": \"b\", \"out\": \"/c\", \"// x\": 1, \"unread\": 0.5, \"per_image\": {\"Report Generation\": 7}}", -1, NULL));
+  g_autoptr (AxInstructConfig) c = ax_instruct_config_load (path, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (c->count[AX_INSTRUCT_REPORT], ==, 7);
+  g_assert_cmpfloat (c->unread, ==, 0.5);
+  g_assert_cmpstr (c->out, ==, "/c");
+  g_assert_true (g_str_has_prefix (c->data, dir));
+  remove (path), remove (dir);
+}
+
+/* The wordings of the specification are those of the program's own templates. */
+static void
+test_templates (void)
+{
+  static const struct { AxWords words; AxTask task; const char *place; } lists[] = {
+    { AX_WORDS_ANATOMY_QUESTION, AX_TASK_ANATOMY, "{name}" }, { AX_WORDS_PHRASE_QUESTION, AX_TASK_LOCATE, "{phrase}" }, { AX_WORDS_CLASS_QUESTION, AX_TASK_LOCATE, "{disease}" },
+    { AX_WORDS_DETECTION_QUESTION, AX_TASK_DETECT, "" }, { AX_WORDS_DIAGNOSIS_QUESTION, AX_TASK_DIAGNOSE, "{boxes}" }, { AX_WORDS_CAPTION_QUESTION, AX_TASK_DESCRIBE, "{boxes}" },
+    { AX_WORDS_REPORT_QUESTION, AX_TASK_REPORT, "" }, { AX_WORDS_LIST_QUESTION, AX_TASK_CLASSIFY, "{options}" }, { AX_WORDS_SET_QUESTION, AX_TASK_CLASSIFY, "{options}" },
+  };
+  guint compared = 0;
+  for (guint l = 0; l < G_N_ELEMENTS (lists); l++)
+    for (guint i = 0; i < ax_words_from_spec (lists[l].words); i++) {
+      g_autofree char *wanted = ax_words_fill (ax_words (lists[l].words)[i], lists[l].place, NULL);
+      gboolean found = FALSE;
+      for (guint set = 0; set < ax_task_n_sets (lists[l].task) && !found; set++)
+        for (guint t = 0; t < ax_task_n_templates (lists[l].task, set, AX_TEMPLATE_INSTRUCTION) && !found; t++)
+          found = strcmp (ax_task_template (lists[l].task, set, AX_TEMPLATE_INSTRUCTION, t), wanted) == 0;
+      if (!found)
+        g_error ("\"%s\" is no template of %s", wanted, ax_task_name (lists[l].task));
+      compared++;
+    }
+  for (guint t = 0; t < AX_INSTRUCT_N_TASKS; t++)
+    g_assert_cmpint (ax_task_find (ax_instruct_task_name (t)), ==, (int) t);
+  g_test_message ("%u wordings are templates of the program", compared);
 }
 
 /* ---- the real data ---- */
@@ -542,6 +681,10 @@ main (int argc, char **argv)
   g_test_add_func ("/instruct/places", test_places);
   g_test_add_func ("/instruct/unread", test_unread);
   g_test_add_func ("/instruct/phantom", test_phantom);
+  g_test_add_func ("/instruct/graph", test_graph);
+  g_test_add_func ("/instruct/graph-folder", test_graph_folder);
+  g_test_add_func ("/instruct/bad-config", test_bad_config);
+  g_test_add_func ("/instruct/templates", test_templates);
   g_test_add_func ("/instruct/real", test_real);
   g_test_add_func ("/instruct/real-answers-agree", test_real_answers_agree);
   return g_test_run ();
