@@ -207,6 +207,39 @@ test_retrieval (void)
   ax_mark_targets_free (t);
 }
 
+/* The database holds the chosen sentences with P_S of their vectors; pushed, "is healthy" of a structure with findings is farther from them and all else stays. */
+static void
+test_database (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AxApm) apm = make_apm ();
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp ("ax-db-XXXXXX", &path, &error);
+  g_close (fd, NULL);
+  double cosine[2];
+  for (int pushed = 0; pushed < 2; pushed++)
+    {
+      guint n, first, count;
+      g_assert_true (ax_sentence_db_build (dataset, split, apm, vectors, BIT (AX_MARK_LUNG_OPACITY), pushed * 0.5, path, &n, &error));
+      g_assert_no_error (error);
+      g_assert_cmpuint (n, ==, N + 1); /* healthy everywhere, and the right lung's opacity */
+      g_autoptr (AxSentenceFile) file = ax_sentence_file_open (path, &error);
+      ax_sentence_file_range (file, RIGHT_LUNG, &first, &count);
+      g_assert_cmpuint (count, ==, 2);
+      const float *a = ax_sentence_file_vectors (file) + (gsize) first * 16, *b = a + 16;
+      double ab = 0, aa = 0, bb = 0;
+      for (int d = 0; d < 16; d++)
+        ab += (double) a[d] * b[d], aa += (double) a[d] * a[d], bb += (double) b[d] * b[d];
+      cosine[pushed] = ab / sqrt (aa * bb);
+    }
+  g_remove (path);
+  /* a' = a + 0.5 (a - b) = 1.5 a - 0.5 b of unit vectors with cosine c: c' = (1.5 c - 0.5) / sqrt (2.5 - 1.5 c); float16 keeps 2^-11 of each number */
+  const double c = cosine[0], wanted = (1.5 * c - 0.5) / sqrt (2.5 - 1.5 * c), tolerance = 16 * 0x1p-11;
+  g_test_message ("cosine %.4f, pushed %.4f, expected %.4f, tolerance %.4f", c, cosine[1], wanted, tolerance);
+  g_assert_cmpfloat (fabs (cosine[1] - wanted), <=, tolerance);
+  g_assert_cmpfloat (cosine[1], <, c);
+}
+
 /* Where the gradient of the marks goes: to what is known, and for the unread image to the structure that looks most like an effusion. */
 static void
 test_marks (void)
@@ -237,6 +270,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   make ();
   g_test_add_func ("/mark-targets/choose", test_choose);
+  g_test_add_func ("/mark-targets/database", test_database);
   g_test_add_func ("/mark-targets/retrieval", test_retrieval);
   g_test_add_func ("/mark-targets/marks", test_marks);
   int result = g_test_run ();
