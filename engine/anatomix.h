@@ -150,7 +150,6 @@ typedef struct {
   guint n_boxes;
   gboolean mirror;               /* mirror the pixels left-right first, as ax_session_perceive_async() does */
   guint conversation;            /* 0: a request of its own. Else requests with the same number on the same image are one conversation, in order */
-  const char *system;            /* system prompt, or NULL */
   guint variant;                 /* which wording of the instruction; 0 is the default */
   int max_tokens;                /* 0: 350, reports 512 */
   double temperature;            /* 0: greedy, the same answer every time */

@@ -75,7 +75,8 @@ calibrate (const AxDataset *dataset, const AxSplit *split, const char *folder, J
       const AxDatasetImage *im = images->pdata[i / 2];
       g_autofree char *path = ax_dataset_image_path (dataset, im);
       g_autoptr (AxImage) image = ax_image_load (path, cancellable, error);
-      g_autoptr (AxPerception) p = image ? ax_model_perceive (model, tape, image, i % 2, 1, NULL, NULL, logits + (gsize) i * L, NULL, error) : NULL;
+      const AxPerceptionRaw raw = { .logits = logits + (gsize) i * L };
+      g_autoptr (AxPerception) p = image ? ax_model_perceive (model, tape, image, i % 2, 1, NULL, NULL, &raw, error) : NULL;
       if (p == NULL)
         return FALSE;
     }

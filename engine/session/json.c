@@ -1,14 +1,8 @@
 /* The JSON objects of `perceive` and `flip`. Two runs on the same image, model and device differ in "timing_ms" only. */
-#include "engine/anatomix.h"
-#include "engine/session/json-writer.h"
+#include "engine/session/json-parts.h"
 
-/* A hundredth of a pixel and four digits of a probability or similarity are finer than what the model can tell. */
-#define BOX_DECIMALS 2
-#define SCORE_DECIMALS 4
-#define MS_DECIMALS 1
-
-static void
-write_box (AxJson *json, const char *key, AxBox box)
+void
+ax_json_write_box (AxJson *json, const char *key, AxBox box)
 {
   ax_json_begin_inline_array (json, key);
   ax_json_number (json, NULL, box.x1, BOX_DECIMALS);
@@ -18,8 +12,8 @@ write_box (AxJson *json, const char *key, AxBox box)
   ax_json_end (json);
 }
 
-static void
-write_image (AxJson *json, const AxPerception *p, const char *path)
+void
+ax_json_write_image (AxJson *json, const AxPerception *p, const char *path)
 {
   ax_json_begin_inline_object (json, "image");
   ax_json_string (json, "path", path);
@@ -30,8 +24,8 @@ write_image (AxJson *json, const AxPerception *p, const char *path)
   ax_json_end (json);
 }
 
-static void
-write_model (AxJson *json, AxModel *model)
+void
+ax_json_write_model (AxJson *json, AxModel *model)
 {
   if (model == NULL) {
     ax_json_null (json, "model");
@@ -80,15 +74,15 @@ ax_perception_to_json (const AxPerception *p, const char *path, AxModel *model, 
   g_return_val_if_fail (p != NULL, NULL);
   AxJson *json = ax_json_new (pretty);
   ax_json_begin_object (json, NULL);
-  write_image (json, p, path);
+  ax_json_write_image (json, p, path);
   ax_json_begin_array (json, "anatomy");
   for (guint i = 0; i < AX_N_ANATOMY; i++) {
     const AxAnatomy *a = &p->anatomy[i];
     ax_json_begin_object (json, NULL);
     ax_json_int (json, "index", a->index);
     ax_json_string (json, "name", a->name);
-    write_box (json, "box", a->box);
-    write_box (json, "box1024", a->box1024);
+    ax_json_write_box (json, "box", a->box);
+    ax_json_write_box (json, "box1024", a->box1024);
     write_retrieved (json, a);
     ax_json_end (json);
   }
@@ -102,7 +96,7 @@ ax_perception_to_json (const AxPerception *p, const char *path, AxModel *model, 
   }
   ax_json_end (json);
   write_timing (json, "timing_ms", p);
-  write_model (json, model);
+  ax_json_write_model (json, model);
   ax_json_end (json);
   return ax_json_finish (json);
 }
@@ -114,8 +108,8 @@ write_side (AxJson *json, const char *key, guint index, const AxPerception *plai
   ax_json_begin_inline_object (json, key);
   ax_json_int (json, "index", index);
   ax_json_string (json, "name", ax_anatomy_name (index));
-  write_box (json, "box", plain->anatomy[index].box);
-  write_box (json, "box_on_mirrored", mirrored->anatomy[index].box);
+  ax_json_write_box (json, "box", plain->anatomy[index].box);
+  ax_json_write_box (json, "box_on_mirrored", mirrored->anatomy[index].box);
   ax_json_number (json, "iou", iou, SCORE_DECIMALS);
   ax_json_end (json);
 }
@@ -128,7 +122,7 @@ ax_flip_to_json (const AxPerception *plain, const AxPerception *mirrored, const 
   ax_flip_compare (plain, mirrored, &report);
   AxJson *json = ax_json_new (pretty);
   ax_json_begin_object (json, NULL);
-  write_image (json, plain, path);
+  ax_json_write_image (json, plain, path);
   ax_json_begin_array (json, "pairs");
   for (guint i = 0; i < AX_N_PAIRS; i++) {
     const AxFlipPair *pair = &report.pairs[i];
@@ -157,7 +151,7 @@ ax_flip_to_json (const AxPerception *plain, const AxPerception *mirrored, const 
   write_timing (json, "plain", plain);
   write_timing (json, "mirrored", mirrored);
   ax_json_end (json);
-  write_model (json, model);
+  ax_json_write_model (json, model);
   ax_json_end (json);
   return ax_json_finish (json);
 }

@@ -1,6 +1,6 @@
 /* AxModel: a model folder in memory. See anatomix.h and model.h. */
 #include "engine/session/model.h"
-#include "engine/checkpoint/model_folder.h"
+#include "engine/checkpoint/language_part.h"
 #include "engine/model/apm_file.h"
 #include <math.h>
 
@@ -180,7 +180,33 @@ const char   *ax_model_label (AxModel *model, guint i) { return i < ax_model_n_l
 gboolean      ax_model_label_known (AxModel *model, guint i) { return i < ax_model_n_labels (model) && model->known[i]; }
 const char   *ax_model_caution (AxModel *model) { return model->caution; }
 AxApm        *ax_model_get_apm (AxModel *model) { return model->apm; }
+AxModelFolder *ax_model_get_folder (AxModel *model) { return model->folder; }
 AxSentenceDb *ax_model_get_sentences (AxModel *model) { return model->sentences; }
+
+int
+ax_model_n_image_tokens (AxModel *model)
+{
+  const int side = ax_apm_config (model->apm)->input_size / 32;
+  return side * side;
+}
+
+gboolean
+ax_model_has_language (AxModel *model, char **why)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *base = ax_language_part_find_base (model->folder, &error);
+  if (why)
+    *why = base ? NULL : g_strdup (error->message);
+  return base != NULL;
+}
+
+const char *
+ax_model_language_title (AxModel *model)
+{
+  JsonObject *language = ax_model_folder_get_language (model->folder);
+  JsonObject *base = language && json_object_has_member (language, "base") ? ax_json_get_object (language, "base", NULL) : NULL;
+  return base && json_object_has_member (base, "title") ? ax_json_get_string (base, "title", NULL) : NULL;
+}
 
 double
 ax_model_probability (AxModel *model, guint i, double logit)

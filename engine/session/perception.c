@@ -69,7 +69,7 @@ retrieve (AxPerception *p, AxSentenceDb *db, const float *objects, gsize dim, gu
 
 AxPerception *
 ax_model_perceive_frame (AxModel *model, AxTape *tape, const guint8 *pixels, const AxFrame *frame, guint n_retrieved, AxPerceiveStage stage,
-                         gpointer user_data, float *raw_logits, float *raw_objects, GError **error)
+                         gpointer user_data, const AxPerceptionRaw *raw, GError **error)
 {
   gint64 start = g_get_monotonic_time ();
   AxApm *apm = ax_model_get_apm (model);
@@ -108,10 +108,14 @@ ax_model_perceive_frame (AxModel *model, AxTape *tape, const guint8 *pixels, con
   for (guint i = 0; i < n_labels; i++)
     if (ax_model_label_known (model, i))
       p->findings[p->n_findings++] = (AxFinding){ g_strdup (ax_model_label (model, i)), ax_model_probability (model, i, out.image_logits->data[i]) };
-  if (raw_logits)
-    memcpy (raw_logits, out.image_logits->data, n_labels * sizeof (float));
-  if (raw_objects)
-    memcpy (raw_objects, out.objects->data, out.objects->n * sizeof (float));
+  if (raw && raw->logits)
+    memcpy (raw->logits, out.image_logits->data, n_labels * sizeof (float));
+  if (raw && raw->objects)
+    memcpy (raw->objects, out.objects->data, out.objects->n * sizeof (float));
+  if (raw && raw->boxes)
+    memcpy (raw->boxes, out.boxes->data, out.boxes->n * sizeof (float));
+  if (raw && raw->image)
+    memcpy (raw->image, out.image_embedding->data, out.image_embedding->n * sizeof (float));
   gint64 perceived = g_get_monotonic_time ();
   if (ax_model_get_sentences (model))
     retrieve (p, ax_model_get_sentences (model), out.objects->data, ax_tensor_cols (out.objects), n_retrieved);
@@ -123,7 +127,7 @@ ax_model_perceive_frame (AxModel *model, AxTape *tape, const guint8 *pixels, con
 
 AxPerception *
 ax_model_perceive (AxModel *model, AxTape *tape, AxImage *image, gboolean mirror, guint n_retrieved, AxPerceiveStage stage, gpointer user_data,
-                   float *raw_logits, float *raw_objects, GError **error)
+                   const AxPerceptionRaw *raw, GError **error)
 {
   gint64 start = g_get_monotonic_time ();
   AxPreprocessOptions options = AX_PREPROCESS_DEFAULT;
@@ -139,7 +143,7 @@ ax_model_perceive (AxModel *model, AxTape *tape, AxImage *image, gboolean mirror
   if (!ax_preprocess (image, &options, pixels, &frame, error))
     return NULL;
   double ms = (double) (g_get_monotonic_time () - start) / 1000;
-  AxPerception *p = ax_model_perceive_frame (model, tape, pixels, &frame, n_retrieved, stage, user_data, raw_logits, raw_objects, error);
+  AxPerception *p = ax_model_perceive_frame (model, tape, pixels, &frame, n_retrieved, stage, user_data, raw, error);
   if (p)
     {
       p->ms_preprocess = ms;

@@ -1,6 +1,7 @@
 /* AxSession: one worker thread that owns the model and runs requests in order. See anatomix.h. */
-#include "engine/session/model.h"
+#include "engine/session/serve.h"
 #include "kernels/kernels.h"
+#include <string.h>
 
 #define N_RETRIEVED 5          /* sentences kept for each structure: the best and the next best ones */
 #define CACHE 8                /* answers kept, so that going back to an image is immediate */
@@ -9,6 +10,7 @@ typedef struct {
   AxImage      *image;         /* strong: the pointer identifies the image only as long as it lives */
   gboolean      mirror;
   AxPerception *perception;
+  AxPerceptionRaw raw;         /* objects, boxes and image: what the language model is told */
 } Kept;
 
 struct _AxSession {
@@ -16,10 +18,16 @@ struct _AxSession {
   char        *folder;
   GThread     *thread;
   GAsyncQueue *queue;          /* GTask*, or the session itself as the sign to stop */
-  GMutex       lock;           /* guards model, error and cache */
+  GMutex       lock;           /* guards model, error, cache, prepare and ready */
   AxModel     *model;
   GError      *error;
   GQueue       cache;          /* Kept*, newest first */
+  AxImage     *prepare;        /* to be made ready when there is nothing else to do, or NULL */
+  gboolean     prepare_mirror;
+  gpointer     ready;          /* the image (compared only) whose prefix is computed to `ready_share` */
+  gboolean     ready_mirror;
+  double       ready_share;
+  AxServe     *serve;          /* the worker's alone */
 };
 
 G_DEFINE_FINAL_TYPE (AxSession, ax_session, G_TYPE_OBJECT)
@@ -29,6 +37,11 @@ typedef struct {
   gboolean     mirror;
   AxProgressFn progress;
   gpointer     progress_data;
+  gboolean     is_request;     /* to the language model */
+  AxRequest    request;        /* with its own copies of text, system and boxes */
+  AxEventFn    event;
+  gpointer     event_data;
+  double       from, share;    /* of the progress, for the stages of the part that is running */
 } Job;
 
 static void
@@ -36,6 +49,8 @@ job_free (gpointer data)
 {
   Job *job = data;
   g_object_unref (job->image);
+  g_free ((char *) job->request.text);
+  g_free ((AxBox *) job->request.boxes);
   g_free (job);
 }
 
@@ -45,30 +60,61 @@ kept_free (gpointer data)
   Kept *k = data;
   g_object_unref (k->image);
   ax_perception_unref (k->perception);
+  g_free (k->raw.objects);
+  g_free (k->raw.boxes);
+  g_free (k->raw.image);
   g_free (k);
 }
 
-/* ---- progress, carried to the caller's main context ---------------------------------------------------------------------- */
+/* ---- events, carried to the caller's main context --------------------------------------------------------------------------- */
 
-typedef struct { GTask *task; double fraction; const char *stage; } Progress;
+typedef struct {
+  GTask  *task;
+  AxEvent event;
+  char   *text;                /* of the event: the text or the box's label */
+} Delivery;
 
 static gboolean
-progress_deliver (gpointer data)
+deliver (gpointer data)
 {
-  Progress *p = data;
-  Job *job = g_task_get_task_data (p->task);
+  Delivery *d = data;
+  Job *job = g_task_get_task_data (d->task);
   /* A cancelled request's caller may be gone. */
-  if (!g_task_get_completed (p->task) && !g_cancellable_is_cancelled (g_task_get_cancellable (p->task)))
-    job->progress (p->fraction, p->stage, job->progress_data);
+  if (g_task_get_completed (d->task) || g_cancellable_is_cancelled (g_task_get_cancellable (d->task)))
+    return G_SOURCE_REMOVE;
+  if (job->progress && d->event.type == AX_EVENT_PROGRESS)
+    job->progress (d->event.fraction, d->event.stage, job->progress_data);
+  if (job->event)
+    job->event (&d->event, job->event_data);
   return G_SOURCE_REMOVE;
 }
 
 static void
-progress_free (gpointer data)
+delivery_free (gpointer data)
 {
-  Progress *p = data;
-  g_object_unref (p->task);
-  g_free (p);
+  Delivery *d = data;
+  g_object_unref (d->task);
+  g_free (d->text);
+  g_free (d);
+}
+
+/* Always through the main loop: g_main_context_invoke() would call on this thread when the context happens to be free. */
+static void
+send (GTask *task, AxEvent event, const char *text)
+{
+  Job *job = g_task_get_task_data (task);
+  if (job->event == NULL && (job->progress == NULL || event.type != AX_EVENT_PROGRESS))
+    return;
+  Delivery *d = g_new (Delivery, 1);
+  *d = (Delivery){ g_object_ref (task), event, g_strdup (text) };
+  if (event.type == AX_EVENT_TEXT)
+    d->event.text = d->text;
+  else if (event.type == AX_EVENT_BOX)
+    d->event.box.label = d->text;
+  g_autoptr (GSource) source = g_idle_source_new ();
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, deliver, d, delivery_free);
+  g_source_attach (source, g_task_get_context (task));
 }
 
 static gboolean
@@ -78,37 +124,41 @@ stage (double fraction, const char *name, gpointer data)
   Job *job = g_task_get_task_data (task);
   if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
     return FALSE;
-  if (job->progress)
-    {
-      Progress *p = g_new (Progress, 1);
-      *p = (Progress){ g_object_ref (task), fraction, name };
-      g_main_context_invoke_full (g_task_get_context (task), G_PRIORITY_DEFAULT, progress_deliver, p, progress_free);
-    }
+  send (task, (AxEvent){ .type = AX_EVENT_PROGRESS, .fraction = job->from + job->share * fraction, .stage = name }, NULL);
   return TRUE;
+}
+
+static void
+on_text (const char *text, gpointer data)
+{
+  send (data, (AxEvent){ .type = AX_EVENT_TEXT }, text);
+}
+
+static void
+on_box (const AxAnswerBox *box, gpointer data)
+{
+  send (data, (AxEvent){ .type = AX_EVENT_BOX, .box = *box }, box->label);
 }
 
 /* ---- the worker ---------------------------------------------------------------------------------------------------------- */
 
-static AxPerception *
-cached (AxSession *self, const Job *job)
+/* Only the worker adds and removes, so what it finds stays until it adds. */
+static Kept *
+cached (AxSession *self, AxImage *image, gboolean mirror)
 {
-  AxPerception *found = NULL;
-  g_mutex_lock (&self->lock);
-  for (GList *l = self->cache.head; l && !found; l = l->next)
+  for (GList *l = self->cache.head; l; l = l->next)
     {
       Kept *k = l->data;
-      if (k->image == job->image && k->mirror == job->mirror)
-        found = ax_perception_ref (k->perception);
+      if (k->image == image && k->mirror == mirror)
+        return k;
     }
-  g_mutex_unlock (&self->lock);
-  return found;
+  return NULL;
 }
 
 static void
-keep (AxSession *self, const Job *job, AxPerception *perception)
+keep (AxSession *self, Kept *k)
 {
-  Kept *k = g_new (Kept, 1), *old = NULL;
-  *k = (Kept){ g_object_ref (job->image), job->mirror, ax_perception_ref (perception) };
+  Kept *old = NULL;
   g_mutex_lock (&self->lock);
   g_queue_push_head (&self->cache, k);
   if (self->cache.length > CACHE)
@@ -116,6 +166,96 @@ keep (AxSession *self, const Job *job, AxPerception *perception)
   g_mutex_unlock (&self->lock);
   if (old)
     kept_free (old);
+}
+
+/* What is kept of the image, perceived now if it is new; NULL with an error. */
+static Kept *
+perceived (AxSession *self, AxTape *tape, AxImage *image, gboolean mirror, AxPerceiveStage watch, gpointer data, GError **error)
+{
+  Kept *k = cached (self, image, mirror);
+  if (k)
+    return k;
+  const AxApmConfig *c = ax_apm_config (ax_model_get_apm (self->model));
+  k = g_new0 (Kept, 1);
+  k->image = g_object_ref (image);
+  k->mirror = mirror;
+  k->raw.objects = g_new (float, (gsize) AX_N_ANATOMY * (gsize) c->proj_dim);
+  k->raw.boxes = g_new (float, AX_N_ANATOMY * 4);
+  k->raw.image = g_new (float, (gsize) ax_model_n_image_tokens (self->model) * (gsize) c->hidden);
+  k->perception = ax_model_perceive (self->model, tape, image, mirror, N_RETRIEVED, watch, data, &k->raw, error);
+  if (k->perception == NULL)
+    {
+      g_object_unref (k->image);
+      g_free (k->raw.objects);
+      g_free (k->raw.boxes);
+      g_free (k->raw.image);
+      g_free (k);
+      return NULL;
+    }
+  keep (self, k);
+  return k;
+}
+
+/* The image's place in the language model, with the language part loaded; NULL with an error. */
+static AxServed *
+served (AxSession *self, AxImage *image, Kept *k, GError **error)
+{
+  if (self->serve == NULL)
+    self->serve = ax_serve_new (self->model);
+  return ax_serve_load (self->serve, error) ? ax_serve_image (self->serve, image, k->mirror, k->perception, &k->raw) : NULL;
+}
+
+static void
+set_ready (AxSession *self, AxImage *image, gboolean mirror, double share, gboolean finished)
+{
+  g_autoptr (AxImage) old = NULL;
+  g_mutex_lock (&self->lock);
+  self->ready = image;
+  self->ready_mirror = mirror;
+  self->ready_share = share;
+  if (finished && self->prepare == image && self->prepare_mirror == mirror)
+    old = g_steal_pointer (&self->prepare);
+  g_mutex_unlock (&self->lock);
+}
+
+static AxAnswer *
+answer (AxSession *self, AxTape *tape, GTask *task, GError **error)
+{
+  Job *job = g_task_get_task_data (task);
+  const gint64 start = g_get_monotonic_time ();
+  g_autofree char *why = NULL;
+  if (!ax_model_has_language (self->model, &why))
+    {
+      g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "%s", why);
+      return NULL;
+    }
+  const gboolean known = cached (self, job->image, job->mirror) != NULL;
+  job->share = 0.3;
+  Kept *k = perceived (self, tape, job->image, job->mirror, stage, task, error);
+  if (k == NULL)
+    return NULL;
+  const double ms = (double) (g_get_monotonic_time () - start) / 1000;
+  job->from = known ? 0 : 0.3;
+  job->share = 1 - job->from;
+  if (!stage (0, "Loading the language model", task))
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The request was cancelled");
+      return NULL;
+    }
+  AxServed *s = served (self, job->image, k, error);
+  if (s == NULL)
+    return NULL;
+  const AxServeEvents events = { stage, on_text, on_box, task };
+  AxAnswer *a = ax_serve_run (self->serve, s, &job->request, &events, g_task_get_cancellable (task), error);
+  set_ready (self, job->image, job->mirror, ax_served_share (s), FALSE);
+  if (a)
+    {
+      const double before = (double) (g_get_monotonic_time () - start) / 1000 - a->ms_total;
+      a->ms_perceive = known ? 0 : ms;
+      a->ms_first += before;
+      a->ms_total += before;
+    }
+  return a;
 }
 
 static void
@@ -130,19 +270,54 @@ run (AxSession *self, AxTape *tape, GTask *task)
       g_task_return_error (task, g_error_copy (self->error));
       return;
     }
-  AxPerception *p = cached (self, job);
-  if (p == NULL)
+  job->share = 1;
+  if (job->is_request)
     {
-      p = ax_model_perceive (self->model, tape, job->image, job->mirror, N_RETRIEVED, stage, task, NULL, NULL, &error);
-      if (p == NULL)
-        {
-          g_task_return_error (task, error);
-          return;
-        }
-      keep (self, job, p);
+      AxAnswer *a = answer (self, tape, task, &error);
+      if (a)
+        g_task_return_pointer (task, a, (GDestroyNotify) ax_answer_unref);
+      else
+        g_task_return_error (task, error);
+      return;
     }
-  g_task_return_pointer (task, p, (GDestroyNotify) ax_perception_unref);
+  Kept *k = perceived (self, tape, job->image, job->mirror, stage, task, &error);
+  if (k)
+    g_task_return_pointer (task, ax_perception_ref (k->perception), (GDestroyNotify) ax_perception_unref);
+  else
+    g_task_return_error (task, error);
 }
+
+/* ---- preparing ------------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+nothing_waits (double fraction, const char *name, gpointer data)
+{
+  AxSession *self = data;
+  return g_async_queue_length (self->queue) <= 0;
+}
+
+/* One step towards what was asked to be prepared; FALSE when there is nothing to do. */
+static gboolean
+prepare_step (AxSession *self, AxTape *tape)
+{
+  g_mutex_lock (&self->lock);
+  g_autoptr (AxImage) image = self->prepare ? g_object_ref (self->prepare) : NULL;
+  const gboolean mirror = self->prepare_mirror;
+  g_mutex_unlock (&self->lock);
+  if (image == NULL)
+    return FALSE;
+  g_autoptr (GError) error = NULL;
+  gboolean done = FALSE, ok = self->model != NULL && ax_model_has_language (self->model, NULL);
+  Kept *k = ok ? perceived (self, tape, image, mirror, nothing_waits, self, &error) : NULL;
+  AxServed *s = k ? served (self, image, k, &error) : NULL;
+  ok = s && ax_serve_step (self->serve, s, nothing_waits, self, &done, &error);
+  /* What fails here fails again, and is reported, when it is asked for. An interruption is none. */
+  const gboolean failed = !ok && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  set_ready (self, image, mirror, s ? ax_served_share (s) : 0, done || failed);
+  return TRUE;
+}
+
+static char wake;              /* in the queue: there may be something to prepare */
 
 /* The thread holds no reference on the session: finalize() stops and joins it. */
 static gpointer
@@ -160,9 +335,15 @@ worker (gpointer data)
   AxTape *tape = ax_tape_new (FALSE);
   for (;;)
     {
-      gpointer item = g_async_queue_pop (queue);
+      gpointer item = g_async_queue_try_pop (queue);
+      if (item == NULL && prepare_step (self, tape))
+        continue;
+      if (item == NULL)
+        item = g_async_queue_pop (queue);
       if (item == self)
         break;
+      if (item == &wake)
+        continue;
       run (self, tape, item);
       g_object_unref (item);
     }
@@ -185,6 +366,8 @@ ax_session_finalize (GObject *object)
     }
   g_async_queue_unref (self->queue);
   g_queue_clear_full (&self->cache, kept_free);
+  g_clear_object (&self->prepare);
+  g_clear_pointer (&self->serve, ax_serve_free);
   g_clear_object (&self->model);
   g_clear_error (&self->error);
   g_mutex_clear (&self->lock);
@@ -239,7 +422,7 @@ ax_session_perceive_async (AxSession *self, AxImage *image, gboolean mirror, AxP
 {
   GTask *task = g_task_new (self, cancellable, callback, user_data);
   Job *job = g_new (Job, 1);
-  *job = (Job){ g_object_ref (image), mirror, progress, progress_data };
+  *job = (Job){ .image = g_object_ref (image), .mirror = mirror, .progress = progress, .progress_data = progress_data };
   g_task_set_task_data (task, job, job_free);
   g_task_set_source_tag (task, ax_session_perceive_async);
   g_async_queue_push (self->queue, task);
@@ -249,6 +432,49 @@ AxPerception *
 ax_session_perceive_finish (AxSession *self, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+ax_session_run_async (AxSession *self, AxImage *image, const AxRequest *request, AxEventFn event, gpointer event_data, GCancellable *cancellable,
+                      GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_return_if_fail ((guint) request->task < AX_N_TASKS);
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  Job *job = g_new (Job, 1);
+  *job = (Job){ .image = g_object_ref (image), .mirror = request->mirror, .is_request = TRUE, .request = *request, .event = event, .event_data = event_data };
+  job->request.text = g_strdup (request->text);
+  job->request.boxes = g_memdup2 (request->boxes, request->n_boxes * sizeof (AxBox));
+  g_task_set_task_data (task, job, job_free);
+  g_task_set_source_tag (task, ax_session_run_async);
+  g_task_set_check_cancellable (task, FALSE);  /* an answer that was cut short is an answer */
+  g_async_queue_push (self->queue, task);
+}
+
+AxAnswer *
+ax_session_run_finish (AxSession *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+ax_session_prepare (AxSession *self, AxImage *image, gboolean mirror)
+{
+  g_autoptr (AxImage) old = NULL;
+  g_mutex_lock (&self->lock);
+  old = self->prepare;
+  self->prepare = g_object_ref (image);
+  self->prepare_mirror = mirror;
+  g_mutex_unlock (&self->lock);
+  g_async_queue_push (self->queue, &wake);
+}
+
+double
+ax_session_prepared (AxSession *self, AxImage *image, gboolean mirror)
+{
+  g_mutex_lock (&self->lock);
+  const double share = self->ready == image && self->ready_mirror == mirror ? self->ready_share : 0;
+  g_mutex_unlock (&self->lock);
+  return share;
 }
 
 /* ---- blocking ------------------------------------------------------------------------------------------------------------ */

@@ -8,6 +8,7 @@ static const char *const tags[N_TAGS] = {"<ref>", "</ref>", "<box>", "</box>"};
 
 struct _AxAnswerParser {
   GString *raw, *plain;
+  GArray *from;     /* guint32: offset in raw of each byte of plain */
   gsize at;         /* raw[0, at) has gone into plain and boxes */
   gsize search;     /* where to look for the end of the box that begins at `at` */
   gsize last_box;   /* end of the last box, four numbers or not */
@@ -26,6 +27,7 @@ AxAnswerParser *ax_answer_parser_new(void) {
   AxAnswerParser *self = g_new0(AxAnswerParser, 1);
   self->raw = g_string_new(NULL);
   self->plain = g_string_new(NULL);
+  self->from = g_array_new(FALSE, FALSE, sizeof(guint32));
   self->boxes = g_ptr_array_new_with_free_func(parsed_box_free);
   return self;
 }
@@ -33,6 +35,7 @@ AxAnswerParser *ax_answer_parser_new(void) {
 void ax_answer_parser_free(AxAnswerParser *self) {
   g_string_free(self->raw, TRUE);
   g_string_free(self->plain, TRUE);
+  g_array_unref(self->from);
   g_ptr_array_unref(self->boxes);
   g_free(self);
 }
@@ -41,6 +44,7 @@ guint ax_answer_parser_n_boxes(const AxAnswerParser *self) { return self->boxes-
 const AxParsedBox *ax_answer_parser_box(const AxAnswerParser *self, guint i) { return i < self->boxes->len ? self->boxes->pdata[i] : NULL; }
 const char *ax_answer_parser_raw(const AxAnswerParser *self) { return self->raw->str; }
 const char *ax_answer_parser_plain(const AxAnswerParser *self) { return self->plain->str; }
+gsize ax_answer_parser_raw_offset(const AxAnswerParser *self, gsize at) { return at < self->from->len ? g_array_index(self->from, guint32, at) : self->raw->len; }
 
 /* ---- pieces of text ---- */
 
@@ -181,6 +185,16 @@ static gsize box_end(AxAnswerParser *self, gboolean at_end, gsize *inner, gsize 
   }
 }
 
+/* The next n bytes of the raw text are for people. */
+static void take_plain(AxAnswerParser *self, gsize n) {
+  g_string_append_len(self->plain, self->raw->str + self->at, (gssize) n);
+  for (gsize i = 0; i < n; i++) {
+    const guint32 from = (guint32) (self->at + i);
+    g_array_append_val(self->from, from);
+  }
+  self->at += n;
+}
+
 static void advance(AxAnswerParser *self, gboolean at_end) {
   while (self->at < self->raw->len) {
     const char *p = self->raw->str + self->at;
@@ -188,14 +202,12 @@ static void advance(AxAnswerParser *self, gboolean at_end) {
     const char *less = memchr(p, '<', left);
     const gsize text = less != NULL ? (gsize) (less - p) : left;
     if (text > 0) {
-      g_string_append_len(self->plain, p, (gssize) text);
-      self->at += text;
+      take_plain(self, text);
       continue;
     }
     const int tag = tag_at(p, left);
     if (tag == N_TAGS || (tag < 0 && at_end)) {
-      g_string_append_c(self->plain, '<');
-      self->at++;
+      take_plain(self, 1);
       continue;
     }
     if (tag < 0)

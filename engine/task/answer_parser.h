@@ -37,6 +37,9 @@ const AxParsedBox *ax_answer_parser_box(const AxAnswerParser *self, guint i);
 const char *ax_answer_parser_raw(const AxAnswerParser *self);
 const char *ax_answer_parser_plain(const AxAnswerParser *self);
 
+/* Offset in the raw text of byte `at` of the plain text (of its end: the end). */
+gsize ax_answer_parser_raw_offset(const AxAnswerParser *self, gsize at);
+
 /* "No ... detected." and nothing else. */
 gboolean ax_answer_is_nothing(const char *text);
 
@@ -53,5 +56,7 @@ GArray *ax_answer_choices(const char *text);
 
 /* Spec 8.4: lines without white space at their ends, empty ones and exact repetitions left out (the first stays). Free with g_free(). */
 char *ax_answer_postprocess(const char *text);
+/* The same of valid UTF-8, with the offset in `text` of each byte of the result appended to map (guint32). */
+char *ax_answer_postprocess_map(const char *text, GArray *map);
 
 G_END_DECLS

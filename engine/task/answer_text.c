@@ -113,37 +113,49 @@ static gsize line_break(const char *p) {
   return 0;
 }
 
-/* Without Unicode's white space at both ends; text is valid UTF-8. */
-static char *strip(const char *text, gsize n) {
-  const char *end = text + n;
-  while (text < end && (g_unichar_isspace(g_utf8_get_char(text)) || line_break(text) > 0))
-    text = g_utf8_next_char(text);
-  while (end > text) {
-    const char *before = g_utf8_prev_char(end);
+/* Takes Unicode's white space off both ends of [*text, *end), valid UTF-8. */
+static void strip(const char **text, const char **end) {
+  while (*text < *end && (g_unichar_isspace(g_utf8_get_char(*text)) || line_break(*text) > 0))
+    *text = g_utf8_next_char(*text);
+  while (*end > *text) {
+    const char *before = g_utf8_prev_char(*end);
     if (!g_unichar_isspace(g_utf8_get_char(before)) && line_break(before) == 0)
       break;
-    end = before;
+    *end = before;
   }
-  return g_strndup(text, (gsize) (end - text));
+}
+
+char *ax_answer_postprocess_map(const char *text, GArray *map) {
+  const char *line = text, *all_end = text + strlen(text);
+  strip(&line, &all_end);
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  GString *out = g_string_new(NULL);
+  while (line < all_end) {
+    const char *end = line;
+    while (end < all_end && line_break(end) == 0)
+      end = g_utf8_next_char(end);
+    const char *from = line, *to = end;
+    strip(&from, &to);
+    /* Repetitions are found before the ends are stripped, as in the reference. */
+    if (g_hash_table_add(seen, g_strndup(line, (gsize) (end - line))) && from < to) {
+      if (out->len > 0) {
+        const guint32 at = (guint32) (line - text);
+        g_string_append_c(out, '\n');
+        if (map != NULL)
+          g_array_append_val(map, at);
+      }
+      g_string_append_len(out, from, to - from);
+      for (const char *p = from; map != NULL && p < to; p++) {
+        const guint32 at = (guint32) (p - text);
+        g_array_append_val(map, at);
+      }
+    }
+    line = end < all_end ? end + line_break(end) : end;
+  }
+  return g_string_free(out, FALSE);
 }
 
 char *ax_answer_postprocess(const char *text) {
   g_autofree char *valid = g_utf8_make_valid(text, -1);
-  g_autofree char *whole = strip(valid, strlen(valid));
-  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  GString *out = g_string_new(NULL);
-  for (const char *line = whole; *line != '\0';) {
-    const char *end = line;
-    while (*end != '\0' && line_break(end) == 0)
-      end = g_utf8_next_char(end);
-    g_autofree char *stripped = strip(line, (gsize) (end - line));
-    /* Repetitions are found before the ends are stripped, as in the reference. */
-    if (g_hash_table_add(seen, g_strndup(line, (gsize) (end - line))) && *stripped != '\0') {
-      if (out->len > 0)
-        g_string_append_c(out, '\n');
-      g_string_append(out, stripped);
-    }
-    line = end + line_break(end);
-  }
-  return g_string_free(out, FALSE);
+  return ax_answer_postprocess_map(valid, NULL);
 }

@@ -241,8 +241,8 @@ test_known_labels (void)
   g_assert_true (ax_model_label_known (a, 13) && !ax_model_label_known (b, 13) && ax_model_label_known (b, 9) && !ax_model_label_known (a, 14));
   g_autoptr (AxTape) tape = ax_tape_new (FALSE);
   float la[14], lb[14] = { 0 };
-  g_autoptr (AxPerception) p = ax_model_perceive (a, tape, image, FALSE, 1, NULL, NULL, la, NULL, &error);
-  g_autoptr (AxPerception) q = ax_model_perceive (b, tape, image, FALSE, 1, NULL, NULL, lb, NULL, &error);
+  g_autoptr (AxPerception) p = ax_model_perceive (a, tape, image, FALSE, 1, NULL, NULL, &(AxPerceptionRaw){ .logits = la }, &error);
+  g_autoptr (AxPerception) q = ax_model_perceive (b, tape, image, FALSE, 1, NULL, NULL, &(AxPerceptionRaw){ .logits = lb }, &error);
   g_assert_cmpuint (p->n_findings, ==, 14);
   g_assert_cmpuint (q->n_findings, ==, 11);
   g_assert_cmpmem (la, sizeof la, lb, sizeof lb);
