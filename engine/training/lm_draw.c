@@ -8,13 +8,34 @@
 void
 ax_lm_draw_init (AxLmDraw *d, const AxLmTrainConfig *config, const AxLmSamples *samples, const AxLmPerception *perceptions, AxGemmaTokenizer *tokenizer)
 {
-  *d = (AxLmDraw){ config, samples, perceptions, tokenizer, g_array_new (FALSE, FALSE, sizeof (guint)), -1 };
+  *d = (AxLmDraw){ config, samples, perceptions, tokenizer, g_array_new (FALSE, FALSE, sizeof (guint)), -1, NULL };
+  if (config->rich <= 0)
+    return;
+  double sum = 0, whole = 0;
+  d->reach = g_array_new (FALSE, FALSE, sizeof (double));
+  for (guint t = 0; t < AX_INSTRUCT_N_TASKS; t++)
+    whole += config->mix[t];
+  for (guint i = 0; i < samples->pictures->len; i++)
+    {
+      const AxLmPicture *p = samples->pictures->pdata[i];
+      gboolean has[AX_INSTRUCT_N_TASKS] = { FALSE };
+      double share = 0;
+      for (guint k = 0; k < p->samples->len; k++)
+        has[((AxInstructSample *) samples->samples->pdata[g_array_index (p->samples, guint, k)])->task] = TRUE;
+      for (guint t = 0; t < AX_INSTRUCT_N_TASKS; t++)
+        share += has[t] ? config->mix[t] / whole : 0;
+      const char *dataset = ((AxInstructSample *) samples->samples->pdata[g_array_index (p->samples, guint, 0)])->dataset;
+      const double *weight = dataset ? g_hash_table_lookup (config->datasets, dataset) : NULL;
+      sum += pow (share, config->rich) * (weight ? *weight : 1);
+      g_array_append_val (d->reach, sum);
+    }
 }
 
 void
 ax_lm_draw_clear (AxLmDraw *d)
 {
   g_clear_pointer (&d->order, g_array_unref);
+  g_clear_pointer (&d->reach, g_array_unref);
 }
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------------- */
@@ -96,11 +117,27 @@ add_answer (AxLmDraw *d, AxLmBatch *b, int root, guint sample, guint pick, guint
 
 /* ---- training ----------------------------------------------------------------------------------------------------------- */
 
-/* The picture at place g of the endless row of epochs, each in its own order. */
+/* The picture at place g of an endless row: epochs, each in its own order, or draws by weight. */
 static guint
 picture_at (AxLmDraw *d, gint64 g)
 {
   guint n = d->samples->pictures->len;
+  if (d->reach)
+    {
+      AxRandom r = ax_random_init (d->config->seed, 0x0f, (guint64) g);
+      const double *reach = (const double *) d->reach->data;
+      double u = ax_random_uniform (&r) * reach[n - 1];
+      guint lo = 0, hi = n - 1;
+      while (lo < hi)
+        {
+          guint middle = (lo + hi) / 2;
+          if (reach[middle] > u)
+            hi = middle;
+          else
+            lo = middle + 1;
+        }
+      return lo;
+    }
   gint64 epoch = g / n;
   if (d->epoch != epoch)
     {

@@ -17,6 +17,7 @@ typedef struct {
   AxGemmaTokenizer     *tokenizer;
   GArray               *order;           /* guint: pictures of the epoch `epoch` */
   gint64                epoch;
+  GArray               *reach;           /* double: running sums of the pictures' weights, where they are drawn by weight */
 } AxLmDraw;
 
 void       ax_lm_draw_init  (AxLmDraw *draw, const AxLmTrainConfig *config, const AxLmSamples *samples, const AxLmPerception *perceptions,

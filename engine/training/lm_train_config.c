@@ -19,6 +19,26 @@ per_task (AxConfigReader *outer, const char *key, double value, double numbers[A
   outer->failed = !ax_config_finish (&r);
 }
 
+/* "datasets": {"phantom": 0.3}. */
+static GHashTable *
+per_dataset (AxConfigReader *outer)
+{
+  JsonObject *object = ax_config_object (outer, "datasets");
+  g_autoptr (GHashTable) known = g_hash_table_new (g_str_hash, g_str_equal);
+  GHashTable *weights = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (object == NULL)
+    return weights;
+  AxConfigReader r = ax_config_reader (object, outer->path, known, outer->error);
+  g_autoptr (GList) members = json_object_get_members (object);
+  for (GList *l = members; l; l = l->next)
+    {
+      double weight = ax_config_number (&r, l->data, 1, 0, 1000);
+      g_hash_table_replace (weights, g_strdup (l->data), g_memdup2 (&weight, sizeof weight));
+    }
+  outer->failed = !ax_config_finish (&r);
+  return weights;
+}
+
 AxLmTrainConfig *
 ax_lm_train_config_load (const char *path, GError **error)
 {
@@ -64,6 +84,8 @@ ax_lm_train_config_load (const char *path, GError **error)
   c->validation_answers = (int) ax_config_number (&r, "validation_answers", 4, 1, 1e6);
   c->save_every = (gint64) ax_config_number (&r, "save_every", 500, 1, 1e9);
   c->save_minutes = ax_config_number (&r, "save_minutes", 5, 0.1, 1e6);
+  c->rich = ax_config_number (&r, "rich", 0, 0, 16);
+  c->datasets = per_dataset (&r);
   per_task (&r, "mix", 1, c->mix);
   per_task (&r, "weight", 1, c->weight);
   const char *store = ax_config_text (&r, "store");
@@ -98,6 +120,7 @@ ax_lm_train_config_free (AxLmTrainConfig *c)
     return;
   g_strfreev (c->train);
   g_strfreev (c->validation);
+  g_clear_pointer (&c->datasets, g_hash_table_unref);
   g_free (c->image_dir);
   g_free (c->model_dir);
   g_free (c->base);
