@@ -3,6 +3,10 @@
 #include "kernels/cuda/names.h"
 #include "kernels/kernels.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* TF32: the matrix units' short form of float32 (10 bits of fraction) for products of float32; off by default. */
 void ax_cuda_gemm_allow_tf32 (bool allow);
 
@@ -17,3 +21,7 @@ void ax_cuda_gemm_batched (const AxCudaGemm *g, const float *a, const float *b, 
 
 /* C[m,n] = A[m,k] op(B) + beta C with A and B in bfloat16 and C in float32; trans_b: B is [n,k], else [k,n]. */
 void ax_cuda_gemm_bf16 (bool trans_b, size_t m, size_t n, size_t k, const uint16_t *a, size_t lda, const uint16_t *b, size_t ldb, float beta, float *c, size_t ldc);
+
+#ifdef __cplusplus
+}
+#endif
