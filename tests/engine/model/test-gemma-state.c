@@ -371,10 +371,11 @@ test_sampling (void)
 }
 
 static void
-test_allocations (gconstpointer store)
+test_allocations (gconstpointer data)
 {
   Bench b;
-  AxGemmaOptions options = { .store = (AxGemmaStore) GPOINTER_TO_INT (store), .lora_alpha = 16, .merge_lora = TRUE };
+  const AxGemmaStore store = (AxGemmaStore) GPOINTER_TO_INT (data);
+  const AxGemmaOptions options = { .store = store, .lora_alpha = 16, .merge_lora = store == AX_GEMMA_QUANTISED };
   if (!bench_start (&b, &options, 100))
     return;
   prefill (&b);
@@ -443,6 +444,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gemma-state/cancel", test_cancel);
   g_test_add_func ("/gemma-state/sampling", test_sampling);
   g_test_add_data_func ("/gemma-state/allocations/f32", GINT_TO_POINTER (AX_GEMMA_F32), test_allocations);
+  g_test_add_data_func ("/gemma-state/allocations/bf16", GINT_TO_POINTER (AX_GEMMA_BF16), test_allocations);
   g_test_add_data_func ("/gemma-state/allocations/quantised", GINT_TO_POINTER (AX_GEMMA_QUANTISED), test_allocations);
   g_test_add_func ("/gemma-state/refused", test_refused);
   return g_test_run ();
