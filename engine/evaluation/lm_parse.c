@@ -1,8 +1,9 @@
 /* lm_parse.c: see lm_parse.h. */
 #include "engine/evaluation/lm_parse.h"
 
-#include <math.h>
 #include <string.h>
+
+#include "engine/task/answer_parser.h"
 
 void
 ax_lm_boxes_clear (AxLmBoxes *b)
@@ -14,32 +15,6 @@ ax_lm_boxes_clear (AxLmBoxes *b)
   b->n = 0;
 }
 
-/* All signed decimals of [from, to); the count, or 5 when there are more than four. */
-static guint
-numbers (const char *from, const char *to, double v[4])
-{
-  guint n = 0;
-  for (const char *p = from; p < to;) {
-    const gboolean sign = *p == '-' && p + 1 < to && g_ascii_isdigit (p[1]);
-    if (!sign && !g_ascii_isdigit (*p)) {
-      p++;
-      continue;
-    }
-    const char *end = p + sign;
-    while (end < to && g_ascii_isdigit (*end))
-      end++;
-    if (end + 1 < to && *end == '.' && g_ascii_isdigit (end[1]))
-      for (end++; end < to && g_ascii_isdigit (*end);)
-        end++;
-    if (n == 4)
-      return 5;
-    g_autofree char *digits = g_strndup (p, (gsize) (end - p));
-    v[n++] = g_ascii_strtod (digits, NULL);
-    p = end;
-  }
-  return n;
-}
-
 static const char *
 skip_space (const char *p)
 {
@@ -48,78 +23,19 @@ skip_space (const char *p)
   return p;
 }
 
-/* The text without tags, runs of white space as one blank; NULL when nothing is left. */
-static char *
-visible (const char *from, const char *to)
-{
-  GString *s = g_string_new (NULL);
-  gboolean gap = FALSE;
-  for (const char *p = from; p < to; p++) {
-    if (*p == '<') {
-      const char *close = memchr (p, '>', (gsize) (to - p));
-      if (close != NULL) {
-        p = close;
-        continue;
-      }
-    }
-    if (g_ascii_isspace (*p)) {
-      gap = TRUE;
-      continue;
-    }
-    if (gap && s->len > 0)
-      g_string_append_c (s, ' ');
-    gap = FALSE;
-    g_string_append_c (s, *p);
-  }
-  return g_string_free (s, s->len == 0);
-}
-
-static char *
-label_between (const char *from, const char *to)
-{
-  char *label = NULL;
-  for (const char *p = from; (p = g_strstr_len (p, to - p, "<ref>")) != NULL;) {
-    const char *close = g_strstr_len (p, to - p, "</ref>");
-    if (close == NULL)
-      break;
-    g_free (label);
-    label = g_strstrip (g_strndup (p + strlen ("<ref>"), (gsize) (close - p) - strlen ("<ref>"))); /* as written, only trimmed */
-    p = close;
-  }
-  return label != NULL ? label : visible (from, to);
-}
-
 void
 ax_lm_boxes_read (const char *answer, AxLmBoxes *out)
 {
-  g_autoptr (GArray) boxes = g_array_new (FALSE, FALSE, sizeof (AxBox));
-  g_autoptr (GPtrArray) labels = g_ptr_array_new ();
-  const char *last = answer;
-  for (const char *p = answer; (p = strstr (p, "<box>")) != NULL;) {
-    /* <box>\s*\((.*?)\)\s*</box>: the shortest text that a bracket and the closing tag follow. */
-    const char *open = skip_space (p + strlen ("<box>")), *close = NULL;
-    if (*open == '(')
-      for (const char *c = open + 1; (c = strchr (c, ')')) != NULL; c++)
-        if (g_str_has_prefix (skip_space (c + 1), "</box>")) {
-          close = c;
-          break;
-        }
-    if (close == NULL) {
-      p += strlen ("<box>");
-      continue;
-    }
-    double v[4];
-    const char *end = skip_space (close + 1) + strlen ("</box>");
-    if (numbers (open, close, v) == 4) {
-      const AxBox box = { v[0], v[1], v[2], v[3] };
-      g_array_append_val (boxes, box);
-      g_ptr_array_add (labels, label_between (last, p));
-    }
-    last = p = end;
+  g_autoptr (AxAnswerParser) parser = ax_answer_parser_new ();
+  ax_answer_parser_push (parser, answer);
+  ax_answer_parser_finish (parser, FALSE);
+  out->n = ax_answer_parser_n_boxes (parser);
+  out->boxes = g_new0 (AxBox, out->n + 1);
+  out->labels = g_new0 (char *, out->n + 1);
+  for (guint i = 0; i < out->n; i++) {
+    out->boxes[i] = ax_answer_parser_box (parser, i)->box;
+    out->labels[i] = g_strdup (ax_answer_parser_box (parser, i)->label);
   }
-  out->n = boxes->len;
-  out->boxes = (AxBox *) g_array_free (g_steal_pointer (&boxes), FALSE);
-  out->labels = (char **) g_ptr_array_free (g_steal_pointer (&labels), FALSE);
 }
 
 /* ---- well formed ---- */

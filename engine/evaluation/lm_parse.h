@@ -1,5 +1,5 @@
 /* Answers read by the rules of the metrics. What lives here: the boxes and labels of an answer (the reference extractor of spec 9.10), the checks that make
- * an answer well formed, yes/no and option letters. Only reading; what a user sees is parsed in engine/task. May use engine/image/box.h and GLib. */
+ * an answer well formed, yes/no and option letters. May use engine/task's parser. */
 #pragma once
 
 #include "engine/evaluation/lm_requests.h"
@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 typedef struct {
   guint n;
   AxBox *boxes;  /* as written, corners not ordered */
-  char **labels; /* of the boxes; a label may be NULL, so the list is n long and not NULL-terminated */
+  char **labels; /* [n]; a label may be NULL */
 } AxLmBoxes;
 
 /* Every "<box>(x1,y1),(x2,y2)</box>" with exactly four numbers (signed decimals). The label is the last <ref> before the box and behind the box before it,
