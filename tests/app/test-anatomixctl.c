@@ -171,6 +171,10 @@ test_usage (void)
     { { "data", "phantom", "x", "--size=7" }, "--size" },
     { { "import", "a.pth", "out" }, "--db" },
     { { "bench", "kernels", "--seconds=-1" }, "--seconds" },
+    { { "bench", "lm" }, "--shapes" },
+    { { "bench", "lm", "--shapes=900b" }, "4b" },
+    { { "bench", "lm", "--shapes=4b", "--weights=q5" }, "q8" },
+    { { "bench", "lm", "--shapes=4b", "--weights=q8", "--train" }, "bf16" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
     Run run = run_with (NULL, cases[i].arguments);
