@@ -81,8 +81,6 @@ run_bench_lm (const CliCommand *command, int n_args, char **args)
   AxGemmaOptions options = { .store = option_train ? AX_GEMMA_BF16 : AX_GEMMA_QUANTISED, .merge_lora = !option_train, .lora_rank = option_train ? 16 : 0 };
   if (option_runs < 1 || option_runs > 1000)
     return cli_usage (command, "--runs is a number from 1 to 1000");
-  if ((n_args == 0) == (option_shapes == NULL))
-    return cli_usage (command, "name a base model, or --shapes");
   if (option_weights != NULL) {
     int found = -1;
     for (int i = 0; i < (int) G_N_ELEMENTS (names); i++)
@@ -94,6 +92,8 @@ run_bench_lm (const CliCommand *command, int n_args, char **args)
   }
   if (option_train && options.store == AX_GEMMA_QUANTISED)
     return cli_usage (command, "training needs --weights bf16 or f32");
+  if ((n_args == 0) == (option_shapes == NULL))
+    return cli_usage (command, "name a base model, or --shapes");
   g_autoptr (AxGemma) gemma = NULL;
   gint64 start = g_get_monotonic_time ();
   if (option_shapes != NULL) {

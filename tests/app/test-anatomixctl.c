@@ -174,7 +174,7 @@ test_usage (void)
     { { "bench", "lm" }, "--shapes" },
     { { "bench", "lm", "--shapes=900b" }, "4b" },
     { { "bench", "lm", "--shapes=4b", "--weights=q5" }, "q8" },
-    { { "bench", "lm", "--shapes=4b", "--weights=q8", "--train" }, "bf16" },
+    { { "bench", "lm", "--weights=q8", "--train" }, "bf16" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
     Run run = run_with (NULL, cases[i].arguments);
