@@ -1,0 +1,18 @@
+/* Rounds that make themselves. What lives here: a round about anatomy from images whose structures have boxes, the model's or given ones: find a structure,
+ * name a region, tell the side on the picture or on its mirror image. May use round.h. The same films and seed give the same round.
+ */
+#pragma once
+#include "engine/teaching/round.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  const char *image;             /* path relative to the round's folder */
+  AxBox boxes[AX_N_ANATOMY];     /* pixels; a structure without area is left out */
+} AxRoundFilm;
+
+/* `n_cases` cases from the films in turn, at most AX_ROUND_MAX_CASES; fewer where no structure is left to be asked for. `source` says whose boxes they are
+ * ("phantom-boxes 0123abcd"; NULL: a person's). AX_ROUND_ERROR_INVALID when no film has a box. */
+AxRound *ax_round_new_anatomy (const char *title, const AxRoundFilm *films, guint n_films, guint n_cases, guint32 seed, const char *source, GError **error);
+
+G_END_DECLS
