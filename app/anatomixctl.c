@@ -8,6 +8,14 @@
 
 static const CliCommand *const commands[] = {
   &cli_command_perceive,
+  &cli_command_report,
+  &cli_command_ask,
+  &cli_command_locate,
+  &cli_command_anatomy,
+  &cli_command_describe,
+  &cli_command_diagnose,
+  &cli_command_classify,
+  &cli_command_detect,
   &cli_command_flip,
   &cli_command_batch,
   &cli_command_train_apm,

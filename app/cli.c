@@ -128,3 +128,13 @@ cli_perceive (AxSession *session, AxImage *image, gboolean mirror, GError **erro
     g_main_context_iteration (NULL, TRUE);
   return ax_session_perceive_finish (session, result, error);
 }
+
+AxAnswer *
+cli_run (AxSession *session, AxImage *image, const AxRequest *request, AxEventFn event, gpointer event_data, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  ax_session_run_async (session, image, request, event, event_data, cli_interrupt (), on_finished, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return ax_session_run_finish (session, result, error);
+}

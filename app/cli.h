@@ -40,6 +40,8 @@ CliStatus cli_usage (const CliCommand *command, const char *format, ...) G_GNUC_
 AxSession *cli_open_session (void);
 /* One request, with progress on stderr and Ctrl+C as cancel. */
 AxPerception *cli_perceive (AxSession *session, AxImage *image, gboolean mirror, GError **error);
+/* One request to the language model; events come while it runs. Ctrl+C gives the answer so far, or NULL with G_IO_ERROR_CANCELLED. */
+AxAnswer *cli_run (AxSession *session, AxImage *image, const AxRequest *request, AxEventFn event, gpointer event_data, GError **error);
 /* Fires on Ctrl+C (SIGINT) and SIGTERM, for work that takes long. (transfer none) */
 GCancellable *cli_interrupt (void);
 
@@ -52,5 +54,6 @@ gboolean cli_parse_int (const char *text, gint64 min, gint64 max, gint64 *value)
 gboolean cli_parse_shard (const char *text, gint64 *index, gint64 *count);
 
 /* The commands, one table a file. */
-extern const CliCommand cli_command_perceive, cli_command_flip, cli_command_batch, cli_command_train_apm, cli_command_train_align, cli_command_train_instruct, cli_command_db_vectors, cli_command_db_build,
+extern const CliCommand cli_command_perceive, cli_command_report, cli_command_ask, cli_command_locate, cli_command_anatomy, cli_command_describe, cli_command_diagnose,
+  cli_command_classify, cli_command_detect, cli_command_flip, cli_command_batch, cli_command_train_apm, cli_command_train_align, cli_command_train_instruct, cli_command_db_vectors, cli_command_db_build,
   cli_command_db_info, cli_command_eval, cli_command_import, cli_command_attach, cli_command_info, cli_command_bench_kernels, cli_command_bench_model, cli_command_bench_lm, cli_command_data_phantom, cli_command_data_instruct;

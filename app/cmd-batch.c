@@ -19,11 +19,17 @@ static const GOptionEntry batch_options[] = {
 #define CLI_BATCH_ERROR (g_quark_from_static_string ("cli-batch-error"))
 enum { CLI_BATCH_ERROR_REQUEST };
 
-/* One line: {"id", "image", "task", "flip"}. */
+typedef enum { BATCH_PERCEIVE, BATCH_FLIP, BATCH_LANGUAGE } BatchKind;
+
+/* One line: {"id", "image", "task", "text", "boxes", "flip"}. */
 typedef struct {
   char *id;  /* JSON text of the request's id; "null" without one */
-  char *image;
-  gboolean is_flip_task, mirror;
+  char *image, *text;
+  BatchKind kind;
+  AxTask task;  /* of BATCH_LANGUAGE */
+  gboolean mirror;
+  AxBox boxes[AX_TASK_MAX_BOXES];
+  guint n_boxes;
 } BatchRequest;
 
 static void
@@ -31,6 +37,7 @@ batch_request_clear (BatchRequest *request)
 {
   g_clear_pointer (&request->id, g_free);
   g_clear_pointer (&request->image, g_free);
+  g_clear_pointer (&request->text, g_free);
 }
 
 /* ---- reading the line ------------------------------------------------------------------------------------------------------ */
@@ -78,9 +85,65 @@ get_string (JsonObject *object, const char *key, const char **value, GError **er
 }
 
 static gboolean
+parse_box (JsonNode *node, AxBox *box)
+{
+  JsonArray *corners = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  double v[4];
+  if (corners == NULL || json_array_get_length (corners) != 4)
+    return FALSE;
+  for (guint i = 0; i < 4; i++) {
+    JsonNode *number = json_array_get_element (corners, i);
+    if (!JSON_NODE_HOLDS_VALUE (number) || (json_node_get_value_type (number) != G_TYPE_INT64 && json_node_get_value_type (number) != G_TYPE_DOUBLE))
+      return FALSE;
+    v[i] = json_node_get_double (number);
+    if (!(v[i] >= -1e6 && v[i] <= 1e6))
+      return FALSE;
+  }
+  *box = (AxBox) { v[0], v[1], v[2], v[3] };
+  return v[2] > v[0] && v[3] > v[1];
+}
+
+static gboolean
+parse_boxes (JsonObject *object, BatchRequest *request, GError **error)
+{
+  JsonNode *node = json_object_get_member (object, "boxes");
+  if (node == NULL)
+    return TRUE;
+  JsonArray *list = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  if (list == NULL || json_array_get_length (list) > AX_TASK_MAX_BOXES)
+    return refuse (error, "\"boxes\" has to be a list of at most 8 boxes");
+  for (guint i = 0; i < json_array_get_length (list); i++)
+    if (!parse_box (json_array_get_element (list, i), &request->boxes[request->n_boxes++]))
+      return refuse (error, "a box has to be [x1,y1,x2,y2] in pixels of the image, with x1 < x2 and y1 < y2");
+  return TRUE;
+}
+
+/* The task's name into kind and task. */
+static gboolean
+parse_task (const char *task, BatchRequest *request, GError **error)
+{
+  const int language = task != NULL ? ax_task_find (task) : -1;
+  if (task == NULL || strcmp (task, "perceive") == 0)
+    request->kind = BATCH_PERCEIVE;
+  else if (strcmp (task, "flip") == 0)
+    request->kind = BATCH_FLIP;
+  else if (language >= 0) {
+    request->kind = BATCH_LANGUAGE;
+    request->task = (AxTask) language;
+  } else {
+    g_autoptr (GString) words = g_string_new ("perceive, flip");
+    for (int i = 0; i < AX_N_TASKS; i++)
+      g_string_append_printf (words, ", %s", ax_task_word ((AxTask) i));
+    g_set_error (error, CLI_BATCH_ERROR, CLI_BATCH_ERROR_REQUEST, "there is no task \"%s\"; use one of %s", task, words->str);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
 parse_object (JsonObject *object, BatchRequest *request, GError **error)
 {
-  const char *image, *task;
+  const char *image, *task, *text;
   JsonNode *id = json_object_get_member (object, "id");
   if (id != NULL) {
     if (JSON_NODE_HOLDS_OBJECT (id) || JSON_NODE_HOLDS_ARRAY (id))
@@ -88,22 +151,20 @@ parse_object (JsonObject *object, BatchRequest *request, GError **error)
     g_free (request->id);
     request->id = json_to_string (id, FALSE);
   }
-  if (!get_string (object, "image", &image, error) || !get_string (object, "task", &task, error))
+  if (!get_string (object, "image", &image, error) || !get_string (object, "task", &task, error) || !get_string (object, "text", &text, error))
     return FALSE;
   if (image == NULL || *image == '\0')
     return refuse (error, "\"image\" is missing: give the path of an image file");
-  if (task != NULL && strcmp (task, "perceive") != 0 && strcmp (task, "flip") != 0) {
-    g_set_error (error, CLI_BATCH_ERROR, CLI_BATCH_ERROR_REQUEST, "there is no task \"%s\"; use perceive or flip", task);
+  if (!parse_task (task, request, error) || !parse_boxes (object, request, error))
     return FALSE;
-  }
   JsonNode *flip = json_object_get_member (object, "flip");
   if (flip != NULL && (!JSON_NODE_HOLDS_VALUE (flip) || json_node_get_value_type (flip) != G_TYPE_BOOLEAN))
     return refuse (error, "\"flip\" has to be true or false");
   request->image = g_strdup (image);
-  request->is_flip_task = task != NULL && strcmp (task, "flip") == 0;
+  request->text = g_strdup (text);
   request->mirror = flip != NULL && json_node_get_boolean (flip);
-  if (request->is_flip_task && request->mirror)
-    return refuse (error, "\"flip\" belongs to the task perceive; the task flip looks at the image both ways");
+  if (request->kind == BATCH_FLIP && request->mirror)
+    return refuse (error, "\"flip\" belongs to other tasks; the task flip looks at the image both ways");
   return TRUE;
 }
 
@@ -136,11 +197,20 @@ answer (AxSession *session, const BatchRequest *request, GError **error)
   g_autoptr (AxImage) image = ax_image_load (request->image, cli_interrupt (), error);
   if (image == NULL)
     return NULL;
+  if (request->kind == BATCH_LANGUAGE) {
+    const AxRequest r = { .task = request->task, .text = request->text, .boxes = request->boxes, .n_boxes = request->n_boxes, .mirror = request->mirror };
+    g_autoptr (AxAnswer) answer = cli_run (session, image, &r, NULL, NULL, error);
+    if (answer != NULL && answer->stopped == AX_STOPPED_CANCELLED) {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+      return NULL;
+    }
+    return answer != NULL ? ax_answer_to_json (answer, request->image, ax_session_get_model (session), FALSE) : NULL;
+  }
   g_autoptr (AxPerception) first = cli_perceive (session, image, request->mirror, error);
   if (first == NULL)
     return NULL;
   AxModel *model = ax_session_get_model (session);
-  if (!request->is_flip_task)
+  if (request->kind == BATCH_PERCEIVE)
     return ax_perception_to_json (first, request->image, model, FALSE);
   g_autoptr (AxPerception) mirrored = cli_perceive (session, image, TRUE, error);
   return mirrored != NULL ? ax_flip_to_json (first, mirrored, request->image, model, FALSE) : NULL;
@@ -149,7 +219,8 @@ answer (AxSession *session, const BatchRequest *request, GError **error)
 static void
 print_result (const BatchRequest *request, const char *result)
 {
-  cli_print ("{\"id\":%s,\"task\":\"%s\",\"result\":%s}\n", request->id, request->is_flip_task ? "flip" : "perceive", result);
+  cli_print ("{\"id\":%s,\"task\":\"%s\",\"result\":%s}\n", request->id,
+             request->kind == BATCH_PERCEIVE ? "perceive" : request->kind == BATCH_FLIP ? "flip" : ax_task_word (request->task), result);
   fflush (stdout);
 }
 
@@ -238,8 +309,11 @@ const CliCommand cli_command_batch = {
   .arguments = "FILE.jsonl",
   .summary = "One request a line, one JSON result a line, in order",
   .details = "FILE.jsonl (or - for standard input) has one JSON object a line:\n"
-             "  {\"id\":\"a\",\"image\":\"chest.png\",\"task\":\"perceive\"}       task is perceive (the default) or flip\n"
+             "  {\"id\":\"a\",\"image\":\"chest.png\",\"task\":\"perceive\"}       perceive is the default; flip, report, classify, detect, locate, anatomy,\n"
+             "                                                        ask and choose (with \"text\"), describe and diagnose (with \"boxes\")\n"
              "  {\"id\":\"b\",\"image\":\"chest.dcm\",\"task\":\"perceive\",\"flip\":true}   mirrors the pixels first\n"
+             "  {\"id\":\"c\",\"image\":\"chest.png\",\"task\":\"locate\",\"text\":\"left pleural effusion\"}\n"
+             "  {\"id\":\"d\",\"image\":\"chest.png\",\"task\":\"describe\",\"boxes\":[[120,80,300,420]]}\n"
              "Each gives {\"id\",\"task\",\"result\"} or {\"id\",\"error\":{\"line\",\"message\"}}; a failed line does not stop the rest,\n"
              "but the exit status is then 1. Blank lines are skipped and not counted by --shard.",
   .min_args = 1, .max_args = 1,

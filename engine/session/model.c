@@ -196,7 +196,9 @@ ax_model_has_language (AxModel *model, char **why)
   g_autoptr (GError) error = NULL;
   g_autofree char *base = ax_language_part_find_base (model->folder, &error);
   if (why)
-    *why = base ? NULL : g_strdup (error->message);
+    *why = base ? NULL : ax_model_folder_get_language (model->folder) ? g_strdup (error->message)
+           : g_strdup_printf ("The model %s has no language part, so it can only perceive; use one that has it (--model), or give it one with anatomixctl attach",
+                              ax_model_name (model));
   return base != NULL;
 }
 

@@ -8,6 +8,7 @@
 #define ROOM 1536                        /* tokens behind the prefix: questions and answers of a conversation */
 #define MAX_TOKENS_LIMIT 2048
 #define CONVERSATIONS 16
+#define PREFIX_SHARE 0.95                /* of the progress before the first token */
 
 struct _AxServed {
   AxImage      *image;           /* strong: the pointer identifies the image only as long as it lives */
@@ -216,7 +217,7 @@ ax_serve_step (AxServe *self, AxServed *s, AxServeStage stage, gpointer user_dat
     {
       const AxGemmaInput input = { .ids = ids + s->done, .n = (int) n, .image_rows = s->image_rows + (gsize) before * width, .n_image_rows = inside,
                                    .object_rows = s->object_rows };
-      Watch w = { stage, user_data, (double) s->done / s->prefix->len, (double) n / s->prefix->len, "Reading the findings" };
+      Watch w = { stage, user_data, PREFIX_SHARE * s->done / s->prefix->len, PREFIX_SHARE * n / s->prefix->len, "Reading the findings" };
       if (!ax_gemma_state_prefill (s->state, &input, FALSE, watch, &w, error))
         return FALSE;
       s->done += n;
@@ -422,7 +423,7 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
       return NULL;
     }
   sampling.max_tokens = MIN (sampling.max_tokens, room);
-  Watch w = { events->stage, events->user_data, 0.99, 0.01, "Reading the question" };
+  Watch w = { events->stage, events->user_data, PREFIX_SHARE, 1 - PREFIX_SHARE, "Reading the question" };
   s->conversation = s->turns = 0;     /* until this turn is complete */
   if (!prefill (s, question, TRUE, &w, error))
     return NULL;
