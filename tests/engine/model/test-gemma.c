@@ -117,6 +117,39 @@ static const Case cases[] = {
   { "inject", "inject.ids", TINY_LORA | TINY_VOCABULARY | TINY_HEADS, AX_GEMMA_QUANTISED, TRUE, 0, "inject.logits", 0.3 },
 };
 
+/* The same figures through the readers of weight files: Hugging Face folder with the PEFT folder and with the authors' lm.pt over it. */
+static void
+test_files (gconstpointer data)
+{
+  const char *adapter_name = data;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *base_path = tiny_path ("reference/F_lm_tiny", "base"), *adapter_path = base_path != NULL ? tiny_path ("reference/F_lm_tiny", adapter_name) : NULL;
+  g_autofree char *expected_path = adapter_path != NULL ? tiny_path ("reference/F_lm_tiny", "expected.safetensors") : NULL;
+  if (expected_path == NULL)
+    return;
+  g_autoptr (AxLmWeights) base = ax_lm_base_open (base_path, &error);
+  g_assert_no_error (error);
+  g_autoptr (AxLmWeights) adapter = ax_lm_adapter_open (adapter_path, 0, &error);
+  g_assert_no_error (error);
+  g_autoptr (AxLmWeights) weights = ax_lm_weights_stack (base, adapter, &error);
+  g_assert_no_error (error);
+  g_autoptr (AxGemma) gemma = ax_gemma_new_from_weights (weights, &(AxGemmaOptions){ .store = AX_GEMMA_F32 }, NULL, &error);
+  g_assert_no_error (error);
+  g_autoptr (AxWeights) expected = ax_weights_open (expected_path, &error);
+  gsize n, n_logits;
+  g_autofree gint32 *ids = tiny_ids (expected, "ids", &n);
+  g_autofree float *wanted = tiny_tensor (expected, "lora_untied.logits", &n_logits), *logits = g_new (float, n_logits);
+  g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  AxTensor *hidden = ax_gemma_forward (gemma, tape, &(AxGemmaBatch){ .n = (int) n, .ids = ids }, NULL, NULL, &error);
+  g_assert_no_error (error);
+  ax_gemma_logits (gemma, (int) n, hidden->data, logits);
+  g_test_message ("%.0f %% of the tolerance", 100 * tiny_worst (logits, wanted, n_logits) / LOGIT_TOLERANCE);
+  g_assert_cmpfloat (tiny_worst (logits, wanted, n_logits), <=, LOGIT_TOLERANCE);
+  /* An adapter alone is no model. */
+  g_assert_null (ax_gemma_new_from_weights (adapter, &(AxGemmaOptions){ .store = AX_GEMMA_F32 }, NULL, &error));
+  g_assert_error (error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -128,5 +161,7 @@ main (int argc, char **argv)
       g_autofree char *name = g_strdup_printf ("/gemma/tiny/%s/%s%s", c->logits, stores[c->store], c->merge ? "/merged" : "");
       g_test_add_data_func (name, c, test_case);
     }
+  g_test_add_data_func ("/gemma/files/peft", "adapter", test_files);
+  g_test_add_data_func ("/gemma/files/lm.pt", "lm.pt", test_files);
   return g_test_run ();
 }
