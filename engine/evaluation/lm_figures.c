@@ -60,6 +60,7 @@ static const struct { const char *name, *text; Stat stat; double floor, goal; } 
   [AX_LMF_REPORT_PRECISION] = { "report_precision", "  precision", STAT_RATIO, NONE, NONE },
   [AX_LMF_REPORT_RECALL] = { "report_recall", "  recall", STAT_RATIO, NONE, NONE },
   [AX_LMF_REPORT_SIDES] = { "report_sides", "  sides right", STAT_MEAN, 0.92, NONE },
+  [AX_LMF_REPORT_SIDES_ALL] = { "report_sides_complete", "  sides right and none left out", STAT_MEAN, NONE, NONE },
   [AX_LMF_REPORT_CLEAN] = { "report_invents_nothing", "  no device or earlier study invented", STAT_MEAN, 1, NONE },
   [AX_LMF_REPORT_DIFFERENT] = { "report_different_texts", "  different texts", STAT_MEAN, 40, NONE },
   [AX_LMF_CLOSED] = { "closed_balanced_accuracy", "Closed questions: balanced accuracy", STAT_BALANCED, 0.70, NONE },
@@ -331,6 +332,15 @@ true_sides (const AxImageFacts *f, guint mark)
 }
 
 static void
+score_sides (Score *s, guint want, guint got)
+{
+  for (guint side = AX_SIDE_RIGHT; side <= AX_SIDE_LEFT; side++)
+    if (got & BIT (side))
+      row (s, AX_LMF_REPORT_SIDES, 0, (want & BIT (side)) != 0, 0, 0);
+  row (s, AX_LMF_REPORT_SIDES_ALL, 0, got == want, 0, 0);
+}
+
+static void
 score_report (Score *s, const char *answer)
 {
   const AxImageFacts *f = s->facts;
@@ -351,7 +361,7 @@ score_report (Score *s, const char *answer)
       continue;
     const guint want = true_sides (f, m), got = ax_report_sides (answer, (AxMark) m);
     if (want != 0 && !(want & BIT (AX_SIDE_NONE)) && !(got & BIT (AX_SIDE_NONE)))
-      row (s, AX_LMF_REPORT_SIDES, 0, got == want, 0, 0);
+      score_sides (s, want, got);
   }
   row (s, AX_LMF_REPORT_F1, 0, tp, fp, fn);
   row (s, AX_LMF_REPORT_PRECISION, 0, tp, tp + fp, 0);

@@ -40,7 +40,8 @@ typedef enum {
   AX_LMF_DETECT_FALSE,     /* boxes an image that hit nothing */
   AX_LMF_REPORT_F1,        /* findings named against the readers', pooled */
   AX_LMF_REPORT_PRECISION, AX_LMF_REPORT_RECALL,
-  AX_LMF_REPORT_SIDES,     /* of findings rightly named whose side is known and said */
+  AX_LMF_REPORT_SIDES,     /* of the sides said of findings that are there: those on which they are */
+  AX_LMF_REPORT_SIDES_ALL, /* findings rightly named of which exactly the true sides are said */
   AX_LMF_REPORT_CLEAN,     /* reports without a device or an earlier study */
   AX_LMF_REPORT_DIFFERENT, /* how many different texts */
   AX_LMF_CLOSED,           /* balanced accuracy of yes and no */

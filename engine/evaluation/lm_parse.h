@@ -19,7 +19,7 @@ void ax_lm_boxes_clear (AxLmBoxes *boxes);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AxLmBoxes, ax_lm_boxes_clear)
 
 /* NULL when the answer is well formed for its request: valid UTF-8, not empty, balanced <ref> and <box> tags of the grammar of spec 9.10, no other tag of
- * the vocabulary, corners in order inside the frame, and in the form of its task (options from the list, "Findings:" and "Impression:", boxes where boxes
+ * the vocabulary, corners in order and in (or just outside) the frame, and in the form of its task (options from the list, "Findings:" and "Impression:", boxes where boxes
  * are asked for). Else what is wrong, owned by the program. */
 const char *ax_lm_malformed (const AxLmRequest *request, const char *answer);
 

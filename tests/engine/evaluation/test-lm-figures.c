@@ -59,6 +59,7 @@ test_well_formed (void)
     { AX_ASK_ANATOMY, "Where?", "The <ref>Left lung</ref> is there.", FALSE },
     { AX_ASK_ANATOMY, "Where?", "<box>(1,2),(30,40)</box><box>(1,2),(30,40)</box>", FALSE },
     { AX_ASK_ANATOMY, "Where?", "<box>(1,2),(30,4000)</box>", FALSE },
+    { AX_ASK_ANATOMY, "Where?", "<box>(-3,2),(1030,40)</box>", TRUE },
     { AX_ASK_ANATOMY, "Where?", "<box>(30,2),(3,40)</box>", FALSE },
     { AX_ASK_ANATOMY, "Where?", "<box>(1,2),(30,40)", FALSE },
     { AX_ASK_ANATOMY, "Where?", "<ref>a<ref>b</ref></ref><box>(1,2),(30,40)</box>", FALSE },
