@@ -20,19 +20,10 @@ typedef struct {
   size_t runs, group;
 } Args;
 
-static const float *
-widen (const Args *g, const void *data, size_t at, float *room)
+static const void *
+row (const Args *g, const void *data, size_t at)
 {
-  switch (g->type) {
-  case AX_KV_F16:
-    g->t->f16_to_f32 (g->s->hd, (const uint16_t *) data + at, room);
-    return room;
-  case AX_KV_BF16:
-    g->t->bf16_to_f32 (g->s->hd, (const uint16_t *) data + at, room);
-    return room;
-  default:
-    return (const float *) data + at;
-  }
+  return g->type == AX_KV_F32 ? (const void *) ((const float *) data + at) : (const void *) ((const uint16_t *) data + at);
 }
 
 static size_t
@@ -41,12 +32,13 @@ visible (const AxSpan *p)
   return (size_t) (p->a1 - p->a0) + (size_t) (p->b1 - p->b0);
 }
 
-/* The i-th key that a span shows. */
+/* The keys that a span shows, counted from its first: of [from, to) the first ones that lie together. Returns how many, and where. */
 static size_t
-key_at (const AxSpan *p, size_t i)
+together (const AxSpan *p, size_t from, size_t to, size_t *key)
 {
   const size_t first = (size_t) (p->a1 - p->a0);
-  return i < first ? (size_t) p->a0 + i : (size_t) p->b0 + (i - first);
+  *key = from < first ? (size_t) p->a0 + from : (size_t) p->b0 + (from - first);
+  return (from < first && to > first ? first : to) - from;
 }
 
 static void
@@ -54,16 +46,16 @@ run_piece (void *ctx, size_t begin, size_t end)
 {
   const Args *g = ctx;
   const AxSpanShape *s = g->s;
-  float *room = ax_scratch (AX_SCRATCH_PIECE, (s->hd + g->group * RUN) * sizeof *room), *scores = room + s->hd;
+  float *scores = ax_scratch (AX_SCRATCH_PIECE, g->group * RUN * sizeof *scores);
   for (size_t piece = begin; piece < end; piece++) {
     const size_t run = piece % g->runs, kv = piece / g->runs % s->kv_heads, query = piece / g->runs / s->kv_heads;
     const AxSpan *span = g->spans + query;
     const size_t seen = visible (span), first = run * RUN, n = first >= seen ? 0 : seen - first < RUN ? seen - first : RUN;
     float *partial = g->partial + piece * g->group * (s->hd + 2);
-    for (size_t j = 0; j < n; j++) {
-      const float *k = widen (g, g->k, key_at (span, first + j) * s->ldk + kv * s->hd, room);
-      for (size_t h = 0; h < g->group; h++)
-        scores[h * RUN + j] = s->scale * g->t->dot (s->hd, k, g->q + query * s->ldq + (kv * g->group + h) * s->hd);
+    const float *q = g->q + query * s->ldq + kv * g->group * s->hd;
+    for (size_t j = 0, key, count; j < n; j += count) {
+      count = together (span, first + j, first + n, &key);
+      g->t->cache_scores (g->type, count, s->hd, g->group, q, row (g, g->k, key * s->ldk + kv * s->hd), s->ldk, s->scale, scores + j, RUN);
     }
     for (size_t h = 0; h < g->group; h++) {
       float *p = partial + h * (s->hd + 2);
@@ -74,10 +66,9 @@ run_piece (void *ctx, size_t begin, size_t end)
         p[1] += scores[h * RUN + j];
       memset (p + 2, 0, s->hd * sizeof *p);
     }
-    for (size_t j = 0; j < n; j++) {
-      const float *v = widen (g, g->v, key_at (span, first + j) * s->ldv + kv * s->hd, room);
-      for (size_t h = 0; h < g->group; h++)
-        g->t->axpy (s->hd, scores[h * RUN + j], v, partial + h * (s->hd + 2) + 2);
+    for (size_t j = 0, key, count; j < n; j += count) {
+      count = together (span, first + j, first + n, &key);
+      g->t->cache_values (g->type, count, s->hd, g->group, scores + j, RUN, row (g, g->v, key * s->ldv + kv * s->hd), s->ldv, partial + 2, s->hd + 2);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "kernels/cpu/ops_convert.h"
 #include "kernels/cpu/ops_lm.h"
 #include "kernels/cpu/ops_qmatrix.h"
+#include "kernels/cpu/ops_cache.h"
 
 const AxKernelTable VEC_TABLE = {
   .isa = VEC_ISA,
@@ -48,6 +49,8 @@ const AxKernelTable VEC_TABLE = {
   .dot = op_dot,
   .span_softmax = op_span_softmax,
   .span_gradient = op_span_gradient,
+  .cache_scores = op_cache_scores,
+  .cache_values = op_cache_values,
   .q8_pack = op_q8_pack,
   .q8_unpack = op_q8_unpack,
   .q8_dot = op_q8_dot,

@@ -73,6 +73,10 @@ typedef struct {
   /* scores become p = exp(scale score - lse), ds (dp on entry) becomes scale p (dp - dot), both zero outside the spans */
   void (*span_gradient) (size_t rows, size_t n, size_t first, float scale, const AxSpan *spans, const float *lse, const float *dot, float *scores,
                          float *ds);
+  /* n keys and values (rows ldk and ldv elements of `type` apart) of one key head for `group` queries of hd elements: scores[group][lds] = scale q k^T;
+   * out[group][hd] += p[group][lds] v */
+  void (*cache_scores) (AxKvType type, size_t n, size_t hd, size_t group, const float *q, const void *k, size_t ldk, float scale, float *scores, size_t lds);
+  void (*cache_values) (AxKvType type, size_t n, size_t hd, size_t group, const float *p, size_t lds, const void *v, size_t ldv, float *out, size_t ldo);
   /* weight matrices: rows of `blocks` blocks of 32 with a float16 scale each; x and y hold whole blocks */
   void (*q8_pack) (size_t blocks, const float *x, int8_t *q, uint16_t *scale);
   void (*q8_unpack) (size_t blocks, const int8_t *q, const uint16_t *scale, float *y);
