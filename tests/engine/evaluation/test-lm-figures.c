@@ -1,10 +1,12 @@
 /* The evaluation of the language part on answers made by hand: boxes as the reference parses them, what is well formed, a perfect answerer, one that always
  * says the same, one that is wrong in a known way, and the rule that copies the module. */
+#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
 #include "engine/evaluation/lm_answer.h"
+#include "engine/evaluation/lm_report.h"
 #include "engine/evaluation/lm_figures.h"
 #include "engine/evaluation/lm_parse.h"
 #include "engine/training/instruct_words.h"
@@ -319,6 +321,104 @@ test_rule (void)
   g_assert_cmpfloat_with_epsilon (yes, 0.8, 1e-6);
 }
 
+/* The whole evaluation with someone who answers from the true facts, but only while the whole context is there. */
+typedef struct {
+  const AxImageFacts *open;
+  AxImageFacts *mirrored;
+  AxLmContext context;
+  gboolean flip;
+  guint n_open, n_answers;
+} Fake;
+
+static gboolean
+fake_open (gpointer self, const AxImageFacts *facts, gboolean flip, AxLmContext context, GCancellable *cancellable, GError **error)
+{
+  Fake *f = self;
+  g_clear_pointer (&f->mirrored, ax_image_facts_free);
+  f->mirrored = flip ? ax_image_facts_mirror (facts) : NULL;
+  f->open = facts;
+  f->flip = flip;
+  f->context = context;
+  f->n_open++;
+  return TRUE;
+}
+
+static gboolean
+fake_answer (gpointer self, const AxLmRequest *r, AxLmReply *reply, GCancellable *cancellable, GError **error)
+{
+  Fake *f = self;
+  g_assert_cmpint (f->flip, ==, r->flip);
+  f->n_answers++;
+  reply->ended = TRUE;
+  reply->tokens = 3;
+  reply->yes = NAN;
+  reply->text = f->context == AX_CONTEXT_FULL ? ax_lm_answer_from_facts (r, f->flip ? f->mirrored : f->open, &reply->yes) : g_strdup ("Nothing.");
+  if (f->n_answers == 40 && cancellable != NULL)
+    g_cancellable_cancel (cancellable);
+  return TRUE;
+}
+
+static void
+test_evaluation (void)
+{
+  Real real = { 0 };
+  if (!real_load (&real, TRUE))
+    return;
+  AxRetrieved sentence = { (char *) "x is healthy.", 1 };
+  g_autofree AxPerception *perceptions = g_new0 (AxPerception, real.n);
+  g_autofree AxPerception **list = g_new0 (AxPerception *, real.n);
+  for (guint i = 0; i < real.n; i++) {
+    for (guint o = 0; o < AX_N_ANATOMY; o++)
+      perceptions[i].anatomy[o] = (AxAnatomy) { .index = o, .box1024 = real.facts[i]->boxes[o], .n_retrieved = 1, .retrieved = &sentence };
+    list[i] = &perceptions[i];
+  }
+  Fake fake = { 0 };
+  const AxLmAnswerer who = { &fake, fake_open, fake_answer };
+  const AxLmOptions options = { TRUE, TRUE, 20, 2025 };
+  AxLmEvaluation e;
+  g_autoptr (GError) error = NULL;
+  g_assert_true (ax_eval_lm (real.dataset, real.images, list, list, &who, &options, NULL, NULL, NULL, &e, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (e.n_requests, ==, real.requests->len);
+  g_assert_cmpuint (fake.n_answers, ==, e.n_requests + 2 * e.ablation[AX_CONTEXT_FULL].answered);
+  g_assert_cmpuint (fake.n_open, <=, 4 * real.n); /* an image is opened once for all its requests in a context */
+  g_assert_cmpfloat (e.model.figure[AX_LMF_CLOSED].value, ==, 1);
+  g_assert_cmpfloat (e.ablation[AX_CONTEXT_FULL].figure[AX_LMF_REPORT_F1].value, ==, 1);
+  g_assert_cmpfloat (e.ablation[AX_CONTEXT_IMAGE].figure[AX_LMF_REPORT_F1].value, ==, 0);
+  g_assert_cmpfloat (e.rule.figure[AX_LMF_ANATOMY_IOU].value, >=, 0.98); /* its boxes are the true ones here */
+  g_assert_cmpfloat (e.rule.figure[AX_LMF_PHRASE_IOU].value, ==, 0);     /* and its sentences name nothing */
+
+  AxJson *json = ax_json_new (TRUE);
+  ax_json_begin_object (json, NULL);
+  ax_lm_report_json (&e, json);
+  ax_json_end (json);
+  g_autofree char *text = ax_json_finish (json);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_assert_true (json_parser_load_from_data (parser, text, -1, &error));
+  JsonObject *language = json_object_get_object_member (json_node_get_object (json_parser_get_root (parser)), "language");
+  JsonObject *closed = json_object_get_object_member (json_object_get_object_member (language, "figures"), "closed_balanced_accuracy");
+  g_assert_cmpfloat (json_object_get_double_member (closed, "value"), ==, 1);
+  g_assert_true (json_object_has_member (closed, "rule_that_copies_the_module") && json_object_has_member (closed, "floor"));
+  g_assert_true (json_object_has_member (json_object_get_object_member (language, "ablations"), "report_f1"));
+  g_autoptr (GString) table = g_string_new (NULL);
+  ax_lm_report_markdown (&e, table);
+  g_assert_nonnull (strstr (table->str, "image and object tokens"));
+  g_autofree char *dir = g_dir_make_tmp ("ax-lm-XXXXXX", NULL), *chart = g_build_filename (dir, "quality-language.png", NULL);
+  g_assert_true (ax_lm_report_chart (&e, "a model", dir, &error));
+  g_assert_true (g_file_test (chart, G_FILE_TEST_IS_REGULAR));
+  g_unlink (chart);
+  g_rmdir (dir);
+  ax_lm_evaluation_clear (&e);
+
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  fake.n_answers = 0;
+  g_assert_false (ax_eval_lm (real.dataset, real.images, list, list, &who, &options, NULL, NULL, cancellable, &e, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (fake.n_answers, ==, 40);
+  g_clear_pointer (&fake.mirrored, ax_image_facts_free);
+  real_free (&real);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -329,5 +429,6 @@ main (int argc, char **argv)
   g_test_add_func ("/lm-figures/constant", test_constant);
   g_test_add_func ("/lm-figures/blind-to-mirror", test_blind_to_mirror);
   g_test_add_func ("/lm-figures/rule", test_rule);
+  g_test_add_func ("/lm-figures/evaluation", test_evaluation);
   return g_test_run ();
 }
