@@ -11,6 +11,7 @@ struct _AxCanvas {
   AxViewport *viewport;
   AxImageLayer *image_layer;
   AxBoxLayer *box_layer;
+  AxAnswerLayer *answer_layer;
   AxMarkLayer *mark_layer;
   AxLettersLayer *letters_layer;
   AxPyramid *pyramid;

@@ -100,6 +100,7 @@ void ax_canvas_set_marks(AxCanvas *self, AxMarks *marks, AxUndo *undo) {
 AxMarkTool *ax_canvas_get_tool(AxCanvas *self) { return self->tool; }
 AxViewport *ax_canvas_get_viewport(AxCanvas *self) { return self->viewport; }
 AxBoxLayer *ax_canvas_get_box_layer(AxCanvas *self) { return self->box_layer; }
+AxAnswerLayer *ax_canvas_get_answer_layer(AxCanvas *self) { return self->answer_layer; }
 
 /* ---- GtkWidget ---- */
 
@@ -113,6 +114,7 @@ static void ax_canvas_snapshot(GtkWidget *widget, GtkSnapshot *snapshot) {
   gtk_snapshot_push_clip(snapshot, &all);
   ax_layer_snapshot(AX_LAYER(self->image_layer), widget, self->viewport, snapshot);
   ax_layer_snapshot(AX_LAYER(self->box_layer), widget, self->viewport, snapshot);
+  ax_layer_snapshot(AX_LAYER(self->answer_layer), widget, self->viewport, snapshot);
   ax_layer_snapshot(AX_LAYER(self->mark_layer), widget, self->viewport, snapshot);
   ax_layer_snapshot(AX_LAYER(self->letters_layer), widget, self->viewport, snapshot);
   gtk_snapshot_pop(snapshot);
@@ -159,6 +161,7 @@ static void ax_canvas_dispose(GObject *object) {
   g_clear_object(&self->image_layer);
   g_clear_object(&self->box_layer);
   g_clear_object(&self->letters_layer);
+  g_clear_object(&self->answer_layer);
   g_clear_object(&self->mark_layer);
   g_clear_object(&self->tool);
   g_clear_object(&self->undo);
@@ -191,10 +194,12 @@ static void ax_canvas_init(AxCanvas *self) {
   self->image_layer = ax_image_layer_new();
   self->box_layer = ax_box_layer_new();
   self->letters_layer = ax_letters_layer_new();
+  self->answer_layer = ax_answer_layer_new();
   self->mark_layer = ax_mark_layer_new();
   g_signal_connect_object(self->viewport, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->image_layer, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->box_layer, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(self->answer_layer, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->mark_layer, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->letters_layer, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
   gtk_widget_set_focusable(GTK_WIDGET(self), TRUE);

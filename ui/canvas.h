@@ -4,6 +4,7 @@
  * selects it, further clicks go outward. Accessible role: img. May use GTK and the layers. */
 #pragma once
 
+#include "ui/answer-layer.h"
 #include "ui/box-layer.h"
 #include "ui/image-layer.h"
 #include "ui/letters-layer.h"
@@ -19,6 +20,7 @@ GtkWidget *ax_canvas_new(void);
 
 AxViewport *ax_canvas_get_viewport(AxCanvas *self);
 AxBoxLayer *ax_canvas_get_box_layer(AxCanvas *self);
+AxAnswerLayer *ax_canvas_get_answer_layer(AxCanvas *self);
 /* Shows another image, fitted, in its own window; NULL shows none. Takes away boxes, hovered and selected. */
 void ax_canvas_set_pyramid(AxCanvas *self, AxPyramid *pyramid);
 /* Boxes of `perception`; for one of mirrored pixels they are mirrored back onto the image. NULL for none. */

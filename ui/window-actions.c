@@ -61,7 +61,9 @@ static void on_cancel(GSimpleAction *action, GVariant *parameter, gpointer data)
 
   if (tool && ax_mark_tool_cancel(tool))
     return;
-  if (ax_document_get_busy(self->document)) {
+  if (ax_asker_get_busy(self->asker)) {
+    ax_asker_cancel(self->asker);
+  } else if (ax_document_get_busy(self->document)) {
     ax_document_cancel(self->document);
     ax_main_window_toast(self, _("Cancelled. F5 looks again."));
   } else if (ax_canvas_get_selected(canvas) >= 0) {
@@ -161,6 +163,7 @@ void ax_main_window_update_actions(AxMainWindow *self) {
   ax_main_window_update_mark_actions(self);
   ax_main_window_update_compare(self);
   ax_main_window_update_export_actions(self);
+  ax_main_window_update_ask(self);
 }
 
 void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
@@ -211,4 +214,5 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   ax_main_window_add_mark_actions(self);
   ax_main_window_add_compare_actions(self);
   ax_main_window_add_export_actions(self);
+  ax_main_window_add_ask_actions(self);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ui/anatomy-list.h"
+#include "ui/ask-panel.h"
 #include "ui/canvas.h"
 #include "ui/film-strip.h"
 #include "ui/findings-bars.h"
@@ -17,6 +18,7 @@ struct _AxMainWindow {
   AxSession *session;
   AxDocument *document, *prior; /* prior: empty unless two images are compared */
   AxViewLink *link;
+  AxAsker *asker;
   GtkFileChooserNative *chooser; /* while the dialog is open */
   void (*chosen)(AxMainWindow *self, const char *path); /* what it is open for */
   gboolean mirror;               /* the mirror test is on */
@@ -36,6 +38,7 @@ struct _AxMainWindow {
   AxAnatomyList *anatomy_list;
   AxFindingsBars *findings;
   AxMarkList *mark_list;
+  AxAskPanel *ask_panel;
   GtkStack *panel;
   AxMirrorView *mirror_view;
   GtkRevealer *progress_revealer;
@@ -73,6 +76,10 @@ void ax_main_window_forget_presets(AxMainWindow *self); /* the image or what is 
 /* window-marks.c */
 void ax_main_window_add_mark_actions(AxMainWindow *self);
 void ax_main_window_update_mark_actions(AxMainWindow *self);
+
+/* window-ask.c */
+void ax_main_window_add_ask_actions(AxMainWindow *self);
+void ax_main_window_update_ask(AxMainWindow *self);
 
 /* window-compare.c */
 void ax_main_window_add_compare_actions(AxMainWindow *self);

@@ -239,6 +239,9 @@ static void ax_main_window_dispose(GObject *object) {
     g_signal_handlers_disconnect_by_data(self->document, self);
   if (self->prior)
     g_signal_handlers_disconnect_by_data(self->prior, self);
+  if (self->ask_panel)
+    ax_ask_panel_set_asker(self->ask_panel, NULL);
+  g_clear_object(&self->asker);
   g_clear_object(&self->link);
   g_clear_object(&self->prior);
   if (self->chooser)
@@ -258,6 +261,7 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   g_type_ensure(AX_TYPE_CANVAS);
   g_type_ensure(AX_TYPE_ANATOMY_LIST);
   g_type_ensure(AX_TYPE_FINDINGS_BARS);
+  g_type_ensure(AX_TYPE_ASK_PANEL);
   g_type_ensure(AX_TYPE_FILM_STRIP);
   g_type_ensure(AX_TYPE_MARK_LIST);
   g_type_ensure(AX_TYPE_MIRROR_VIEW);
@@ -277,6 +281,7 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, anatomy_list);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, findings);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, mark_list);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, ask_panel);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, panel);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, mirror_view);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, progress_revealer);
