@@ -11,7 +11,7 @@ struct _AxAskPanel {
   gboolean follow; /* the end of the list stays in view */
 };
 
-static guint ask_signal, light_signal, show_signal, threshold_signal;
+static guint ask_signal, light_signal, chosen_signal, threshold_signal;
 
 G_DEFINE_FINAL_TYPE(AxAskPanel, ax_ask_panel, GTK_TYPE_WIDGET)
 
@@ -37,7 +37,7 @@ static void on_remove(AxExchangeView *view, AxAskPanel *self) {
 static void on_pressed(GtkGestureClick *gesture, int n, double x, double y, AxAskPanel *self) {
   GtkWidget *view = gtk_event_controller_get_widget(GTK_EVENT_CONTROLLER(gesture));
 
-  g_signal_emit(self, show_signal, 0, ax_exchange_view_get_exchange(AX_EXCHANGE_VIEW(view)));
+  g_signal_emit(self, chosen_signal, 0, ax_exchange_view_get_exchange(AX_EXCHANGE_VIEW(view)));
 }
 
 static void insert_view(AxAskPanel *self, AxExchange *exchange, GtkWidget *after) {
@@ -78,9 +78,9 @@ static void on_items(GListModel *list, guint position, guint removed, guint adde
   if (n > 0) {
     g_autoptr(AxExchange) last = g_list_model_get_item(list, n - 1);
 
-    g_signal_emit(self, show_signal, 0, last);
+    g_signal_emit(self, chosen_signal, 0, last);
   } else {
-    g_signal_emit(self, show_signal, 0, NULL);
+    g_signal_emit(self, chosen_signal, 0, NULL);
   }
 }
 
@@ -302,7 +302,7 @@ static void ax_ask_panel_class_init(AxAskPanelClass *klass) {
   gtk_widget_class_set_css_name(GTK_WIDGET_CLASS(klass), "axaskpanel");
   ask_signal = g_signal_new("ask", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_STRING);
   light_signal = g_signal_new("light", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, AX_TYPE_EXCHANGE, G_TYPE_INT);
-  show_signal = g_signal_new("show", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, AX_TYPE_EXCHANGE);
+  chosen_signal = g_signal_new("chosen", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, AX_TYPE_EXCHANGE);
   threshold_signal = g_signal_new("threshold", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_DOUBLE);
 }
 

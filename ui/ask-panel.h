@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 #define AX_TYPE_ASK_PANEL (ax_ask_panel_get_type())
 G_DECLARE_FINAL_TYPE(AxAskPanel, ax_ask_panel, AX, ASK_PANEL, GtkWidget)
 
-/* Signals: "ask" (int task, char *text or NULL); "light" (AxExchange *, int sentence or -1); "show" (AxExchange *, or NULL), the exchange whose boxes are
+/* Signals: "ask" (int task, char *text or NULL); "light" (AxExchange *, int sentence or -1); "chosen" (AxExchange *, or NULL), the exchange whose boxes are
  * to be seen; "threshold" (double). */
 GtkWidget *ax_ask_panel_new(void);
 void ax_ask_panel_set_asker(AxAskPanel *self, AxAsker *asker);

@@ -334,6 +334,7 @@ static AxSessionState *read_session(const char *sha256) {
   gsize length;
   GStatBuf info;
 
+  ax_session_file_wait(); /* the same image may just have been left */
   if (g_stat(path, &info) != 0 || info.st_size > AX_SESSION_MAX_BYTES || !g_file_get_contents(path, &text, &length, NULL))
     return NULL;
   state = ax_session_state_from_json(text, (gssize)length, &error);

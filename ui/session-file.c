@@ -396,6 +396,9 @@ typedef struct {
 } Job;
 
 static GThreadPool *writer;
+static GMutex lock;
+static GCond written;
+static guint n_waiting; /* jobs that are not done */
 
 static void write_one(gpointer data, gpointer unused) {
   Job *job = data;
@@ -409,6 +412,17 @@ static void write_one(gpointer data, gpointer unused) {
   g_free(job->path);
   g_free(job->text);
   g_free(job);
+  g_mutex_lock(&lock);
+  n_waiting--;
+  g_cond_broadcast(&written);
+  g_mutex_unlock(&lock);
+}
+
+void ax_session_file_wait(void) {
+  g_mutex_lock(&lock);
+  while (n_waiting > 0)
+    g_cond_wait(&written, &lock);
+  g_mutex_unlock(&lock);
 }
 
 void ax_session_file_write(const char *path, char *text) {
@@ -416,6 +430,9 @@ void ax_session_file_write(const char *path, char *text) {
 
   job->path = g_strdup(path);
   job->text = text;
+  g_mutex_lock(&lock);
+  n_waiting++;
+  g_mutex_unlock(&lock);
   if (!writer)
     writer = g_thread_pool_new(write_one, NULL, 1, FALSE, NULL);
   g_thread_pool_push(writer, job, NULL);

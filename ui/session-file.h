@@ -42,7 +42,9 @@ AxPerception *ax_perception_from_json(JsonObject *object);
 char *ax_session_file_path(const char *image_sha256);
 /* Replaces the file's text, whole or not at all, on the writing thread. Takes `text`. */
 void ax_session_file_write(const char *path, char *text);
-/* Waits until all that was asked for is on the disk: before the program ends. */
+/* Waits until what was asked for so far is on the disk: before a file is read. Any thread but the main one, which would stand still. */
+void ax_session_file_wait(void);
+/* The same on the main thread, before the program ends. */
 void ax_session_file_flush(void);
 
 G_END_DECLS

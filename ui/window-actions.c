@@ -59,13 +59,15 @@ static void on_cancel(GSimpleAction *action, GVariant *parameter, gpointer data)
   AxCanvas *canvas = ax_main_window_get_active_canvas(self);
   AxMarkTool *tool = ax_canvas_get_tool(canvas);
 
-  if (tool && ax_mark_tool_cancel(tool))
-    return;
-  if (ax_asker_get_busy(self->asker)) {
+  if (ax_marks_is_editing(ax_document_get_marks(ax_main_window_get_active_document(self)))) {
+    ax_mark_tool_cancel(tool);
+  } else if (ax_asker_get_busy(self->asker)) {
     ax_asker_cancel(self->asker);
   } else if (ax_document_get_busy(self->document)) {
     ax_document_cancel(self->document);
     ax_main_window_toast(self, _("Cancelled. F5 looks again."));
+  } else if (tool && ax_mark_tool_cancel(tool)) {
+    return;
   } else if (ax_canvas_get_selected(canvas) >= 0) {
     ax_canvas_set_selected(canvas, -1);
   } else if (self->mirror) {

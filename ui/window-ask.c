@@ -109,7 +109,7 @@ void ax_main_window_add_ask_actions(AxMainWindow *self) {
   self->asker = ax_asker_new(self->document, self->session);
   g_signal_connect_object(self->ask_panel, "ask", G_CALLBACK(on_panel_ask), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->ask_panel, "light", G_CALLBACK(on_light), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object(self->ask_panel, "show", G_CALLBACK(on_show), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(self->ask_panel, "chosen", G_CALLBACK(on_show), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->ask_panel, "threshold", G_CALLBACK(on_threshold), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->canvas, "notify::hovered", G_CALLBACK(on_hovered), self, G_CONNECT_SWAPPED);
   g_signal_connect_swapped(self->document, "perceived", G_CALLBACK(on_perceived), self);

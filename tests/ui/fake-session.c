@@ -1,4 +1,4 @@
-/* A session without a model, for the tests of ui/: implements the parts of engine/anatomix.h that ui/ uses, beside the engine's own names. Answers come after
+/* A session without a model or a language model, for the tests of ui/: implements the parts of engine/anatomix.h that ui/ uses, beside the engine's own names. Answers come after
  * AX_FAKE_DELAY_MS (default 60) in ten steps, depend on the image's size and on the mirroring only, and move by one hundredth
  * on mirrored pixels so that no overlap is perfect. A model folder named "missing" fails to load. */
 #include "engine/anatomix.h"
@@ -227,3 +227,157 @@ void ax_session_perceive_async(AxSession *session, AxImage *image, gboolean mirr
 AxPerception *ax_session_perceive_finish(AxSession *session, GAsyncResult *result, GError **error) {
   return g_task_propagate_pointer(G_TASK(result), error);
 }
+
+/* ---- requests ----
+ * Answers are written down here and come word by word, AX_FAKE_WORD_MS apart (default 5). A phrase with "unicorn" finds nothing. */
+
+gboolean ax_model_has_language(AxModel *model, char **why) {
+  if (!g_getenv("AX_FAKE_NO_LANGUAGE"))
+    return TRUE;
+  if (why)
+    *why = g_strdup("The base language model is not here; run ./app/fetch-language-model.");
+  return FALSE;
+}
+
+const char *ax_model_language_title(AxModel *model) { return "words"; }
+void ax_session_prepare(AxSession *session, AxImage *image, gboolean mirror) {}
+double ax_session_prepared(AxSession *session, AxImage *image, gboolean mirror) { return 1; }
+
+G_DEFINE_BOXED_TYPE(AxAnswer, ax_answer, ax_answer_ref, ax_answer_unref)
+
+AxAnswer *ax_answer_ref(AxAnswer *a) {
+  g_atomic_int_inc(&a->ref_count);
+  return a;
+}
+
+void ax_answer_unref(AxAnswer *a) {
+  if (!g_atomic_int_dec_and_test(&a->ref_count))
+    return;
+  for (guint i = 0; i < a->n_boxes; i++)
+    g_free((char *)a->boxes[i].label);
+  g_free(a->boxes);
+  g_free(a->sentences);
+  g_free(a->instruction);
+  g_free(a->text);
+  g_free(a->plain);
+  g_clear_pointer(&a->perception, ax_perception_unref);
+  g_free(a);
+}
+
+const char *ax_stopped_name(AxStopped stopped) {
+  static const char *const names[] = {"end", "length", "cancelled"};
+
+  return names[stopped];
+}
+
+static void add_sentence(AxAnswer *a, GString *plain, const char *text, double confidence, const char *structure, const AxBox *box) {
+  AxAnswerSentence *s = &a->sentences[a->n_sentences++];
+  int index = structure ? ax_anatomy_find(structure) : -1;
+
+  if (plain->len)
+    g_string_append_c(plain, ' ');
+  s->start = plain->len;
+  g_string_append(plain, text);
+  s->end = plain->len;
+  s->confidence = confidence;
+  if (index >= 0)
+    s->structures[s->n_structures++] = (guint8)index;
+  if (box)
+    a->boxes[a->n_boxes++] = (AxAnswerBox){g_strdup(structure ? ax_anatomy_short_name(index) : "region"), *box, *box, confidence, s->start + 1};
+}
+
+static AxAnswer *make_answer(AxImage *image, const AxRequest *request) {
+  AxAnswer *a = g_new0(AxAnswer, 1);
+  GString *plain = g_string_new(NULL);
+  double w = ax_image_get_width(image), h = ax_image_get_height(image);
+  AxBox heart = {0.4 * w, 0.45 * h, 0.75 * w, 0.75 * h}, sulcus = {0.8 * w, 0.7 * h, 0.88 * w, 0.8 * h};
+  g_autofree char *said = NULL;
+
+  a->ref_count = 1;
+  a->task = request->task;
+  a->sentences = g_new0(AxAnswerSentence, 8);
+  a->boxes = g_new0(AxAnswerBox, 8);
+  a->instruction = g_strdup(ax_task_word(request->task));
+  a->perception = answer(image, request->mirror);
+  switch (request->task) {
+  case AX_TASK_REPORT:
+    add_sentence(a, plain, "The heart is enlarged.", 0.9, "Heart", &heart);
+    add_sentence(a, plain, "There is a small left pleural effusion.", 0.7, "Left costodiaphragmatic recess", &sulcus);
+    add_sentence(a, plain, "No pneumothorax.", 0.3, NULL, NULL);
+    break;
+  case AX_TASK_LOCATE:
+    a->nothing = strstr(request->text, "unicorn") != NULL;
+    add_sentence(a, plain, a->nothing ? "Nothing." : "It is here.", 0.8, NULL, a->nothing ? NULL : &sulcus);
+    break;
+  case AX_TASK_DESCRIBE:
+  case AX_TASK_DIAGNOSE:
+    for (guint i = 0; i < request->n_boxes; i++)
+      add_sentence(a, plain, "This region is denser than its surroundings.", 0.8, NULL, &request->boxes[i]);
+    break;
+  default:
+    said = g_strdup_printf("In conversation %u you asked: %s", request->conversation, request->text ? request->text : "nothing");
+    add_sentence(a, plain, said, 0.6, NULL, NULL);
+  }
+  a->plain = g_string_free(plain, FALSE);
+  a->text = g_strdup(a->plain);
+  a->confidence = 0.75;
+  a->ms_total = 1200;
+  a->n_tokens = 20;
+  return a;
+}
+
+typedef struct {
+  AxAnswer *answer;
+  AxEventFn event;
+  gpointer event_data;
+  char **words;
+  guint word;
+} Speech;
+
+static void speech_free(gpointer data) {
+  Speech *speech = data;
+
+  ax_answer_unref(speech->answer);
+  g_strfreev(speech->words);
+  g_free(speech);
+}
+
+static gboolean on_word(gpointer data) {
+  GTask *task = data;
+  Speech *speech = g_task_get_task_data(task);
+  gboolean cancelled = g_cancellable_is_cancelled(g_task_get_cancellable(task));
+
+  if (cancelled && speech->word == 0) {
+    g_task_return_error_if_cancelled(task);
+    return G_SOURCE_REMOVE;
+  }
+  if (cancelled)
+    speech->answer->stopped = AX_STOPPED_CANCELLED;
+  if (!cancelled && speech->words[speech->word]) {
+    g_autofree char *text = g_strconcat(speech->word ? " " : "", speech->words[speech->word], NULL);
+
+    speech->event(&(AxEvent){.type = AX_EVENT_TEXT, .text = text}, speech->event_data);
+    if (speech->word++ < speech->answer->n_boxes)
+      speech->event(&(AxEvent){.type = AX_EVENT_BOX, .box = speech->answer->boxes[speech->word - 1]}, speech->event_data);
+    return G_SOURCE_CONTINUE;
+  }
+  g_task_return_pointer(task, ax_answer_ref(speech->answer), (GDestroyNotify)ax_answer_unref);
+  return G_SOURCE_REMOVE;
+}
+
+void ax_session_run_async(AxSession *session, AxImage *image, const AxRequest *request, AxEventFn event, gpointer event_data, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer user_data) {
+  GTask *task = g_task_new(session, cancellable, callback, user_data);
+  const char *delay = g_getenv("AX_FAKE_WORD_MS");
+  Speech *speech = g_new0(Speech, 1);
+
+  g_task_set_check_cancellable(task, FALSE);
+  speech->answer = make_answer(image, request);
+  speech->event = event;
+  speech->event_data = event_data;
+  speech->words = g_strsplit(speech->answer->plain, " ", -1);
+  g_task_set_task_data(task, speech, speech_free);
+  g_timeout_add_full(G_PRIORITY_DEFAULT, delay ? (guint)atoi(delay) : 5, on_word, task, g_object_unref);
+}
+
+AxAnswer *ax_session_run_finish(AxSession *session, GAsyncResult *result, GError **error) { return g_task_propagate_pointer(G_TASK(result), error); }

@@ -494,6 +494,92 @@ static void test_reopen(void) {
   close_window(window);
 }
 
+static AxExchange *exchange_at(AxMainWindow *window, guint i) {
+  g_autoptr(AxExchange) exchange = g_list_model_get_item(ax_asker_get_list(window->asker), i);
+
+  return exchange; /* the list holds it */
+}
+
+static gboolean is_quiet(gpointer window) { return !ax_asker_get_busy(AX_MAIN_WINDOW(window)->asker); }
+static gboolean is_speaking(gpointer window) { return ax_exchange_get_plain(exchange_at(window, g_list_model_get_n_items(ax_asker_get_list(AX_MAIN_WINDOW(window)->asker)) - 1))[0] != 0; }
+
+/* A case is read: report, sentences that light their boxes and the reverse, a verdict; a region described; a phrase that is not there; a question
+ * stopped in the middle. All of it is there again in another window. */
+static void test_ask(void) {
+  AxMainWindow *window = open_first();
+  AxAnswerLayer *layer = ax_canvas_get_answer_layer(window->canvas);
+  AxExchangeView *view;
+  AxReason reason;
+
+  ax_test_xdotool("key shift+r");
+  g_assert_cmpstr(gtk_stack_get_visible_child_name(window->panel), ==, "ask");
+  ax_test_wait(is_quiet, window);
+  ax_test_run_for(150);
+  view = ax_ask_panel_find_view(window->ask_panel, exchange_at(window, 0));
+  g_assert_cmpuint(ax_answer_layer_get_n_shown(layer), ==, 2);
+  ax_test_point_at(ax_exchange_view_get_row(view, 1), 20, 8);
+  ax_test_run_for(50);
+  g_assert_cmpuint(ax_answer_layer_get_n_lit(layer), ==, 1);
+  g_assert_cmpint(ax_canvas_get_hovered(window->canvas), ==, ax_anatomy_find("Left costodiaphragmatic recess"));
+  point_at_structure(window, "Heart", 0.5, 0.5); /* the reverse: whatever is hovered there is marked where it is named */
+  ax_canvas_set_hovered(window->canvas, ax_anatomy_find("Heart"));
+  g_assert_true(gtk_widget_has_css_class(ax_exchange_view_get_row(view, 0), "hovered"));
+  g_assert_false(gtk_widget_has_css_class(ax_exchange_view_get_row(view, 1), "hovered"));
+  ax_exchange_set_verdict(exchange_at(window, 0), 1, AX_VERDICT_REJECTED, AX_REASON_SEVERITY, NULL);
+  /* a region without a box, then with one */
+  ax_test_focus(GTK_WINDOW(window));
+  gtk_widget_grab_focus(GTK_WIDGET(window->canvas));
+  ax_test_xdotool("key shift+d");
+  g_assert_cmpuint(g_list_model_get_n_items(ax_asker_get_list(window->asker)), ==, 1); /* a word instead */
+  ax_test_xdotool("key d Return shift+d");
+  ax_test_wait(is_quiet, window);
+  g_assert_cmpuint(g_list_model_get_n_items(ax_asker_get_list(window->asker)), ==, 2);
+  g_assert_cmpuint(ax_answer_layer_get_n_shown(layer), ==, 1);
+  /* a phrase, typed; nothing is found, and it says so */
+  ax_test_xdotool("key slash");
+  ax_test_xdotool("type unicorn");
+  ax_test_xdotool("key Return");
+  ax_test_wait(is_quiet, window);
+  g_assert_true(ax_exchange_get_answer(exchange_at(window, 2))->nothing);
+  g_assert_cmpuint(ax_answer_layer_get_n_shown(layer), ==, 0);
+  /* a question, stopped by Escape: what was said stays */
+  g_setenv("AX_FAKE_WORD_MS", "900", TRUE);
+  gtk_widget_grab_focus(GTK_WIDGET(window->canvas));
+  ax_test_xdotool("key q");
+  ax_test_xdotool("type why");
+  ax_test_xdotool("key Return");
+  ax_test_wait(is_speaking, window);
+  gtk_widget_grab_focus(GTK_WIDGET(window->canvas));
+  ax_test_xdotool("key Escape"); /* takes the word on the missing region away */
+  ax_test_xdotool("key Escape");
+  ax_test_wait(is_quiet, window);
+  g_unsetenv("AX_FAKE_WORD_MS");
+  g_assert_cmpint(ax_exchange_get_state(exchange_at(window, 3)), ==, AX_EXCHANGE_CANCELLED);
+  close_window(window);
+  ax_session_file_flush();
+  keep_sessions = TRUE;
+  window = open_first();
+  keep_sessions = FALSE;
+  g_assert_cmpuint(g_list_model_get_n_items(ax_asker_get_list(window->asker)), ==, 4);
+  g_assert_cmpint(ax_exchange_get_verdict(exchange_at(window, 0), 1, &reason, NULL), ==, AX_VERDICT_REJECTED);
+  g_assert_cmpint(reason, ==, AX_REASON_SEVERITY);
+  g_assert_cmpuint(ax_exchange_get_n_boxes(exchange_at(window, 0)), ==, 2);
+  close_window(window);
+}
+
+/* A model without its language part says what is missing, and the rest works. */
+static void test_no_language(void) {
+  AxMainWindow *window;
+
+  g_setenv("AX_FAKE_NO_LANGUAGE", "1", TRUE);
+  window = open_first();
+  ax_test_xdotool("key shift+r");
+  g_assert_cmpuint(g_list_model_get_n_items(ax_asker_get_list(window->asker)), ==, 0);
+  g_assert_cmpstr(page(window), ==, "view");
+  close_window(window);
+  g_unsetenv("AX_FAKE_NO_LANGUAGE");
+}
+
 static void test_errors(void) {
   AxMainWindow *window = open_first(), *without;
 
@@ -558,6 +644,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/window/mirror", test_mirror);
   g_test_add_func("/ui/window/compare", test_compare);
   g_test_add_func("/ui/window/reopen", test_reopen);
+  g_test_add_func("/ui/window/ask", test_ask);
+  g_test_add_func("/ui/window/no-language", test_no_language);
   g_test_add_func("/ui/window/errors", test_errors);
   g_test_add_func("/ui/window/cancel-and-close", test_cancel_and_close);
   status = g_test_run();

@@ -1,0 +1,160 @@
+/* Questions and answers without a display: streamed, stopped, kept and read back; files that lie. */
+#include "ui/asker.h"
+
+#include "tests/ui/loop.h"
+#include "ui/session-file.h"
+#include <string.h>
+
+static AxSession *session;
+static char *sample;
+
+static gboolean has_image(gpointer document) { return ax_document_get_image(document) != NULL; }
+static gboolean is_quiet(gpointer asker) { return !ax_asker_get_busy(asker); }
+static gboolean has_text(gpointer exchange) { return ax_exchange_get_plain(exchange)[0] != '\0'; }
+
+static AxDocument *open_document(void) {
+  AxDocument *document = ax_document_new(session);
+
+  return document;
+}
+
+static void load(AxDocument *document) {
+  ax_document_open_path(document, sample);
+  ax_test_wait(has_image, document);
+}
+
+static AxExchange *at(AxAsker *asker, guint i) {
+  g_autoptr(AxExchange) exchange = g_list_model_get_item(ax_asker_get_list(asker), i);
+
+  return exchange;
+}
+
+static void test_ask(void) {
+  g_autoptr(AxDocument) document = open_document();
+  g_autoptr(AxAsker) asker = ax_asker_new(document, session);
+  g_autofree char *why = NULL;
+  AxBox box = {10, 10, 50, 60};
+  AxExchange *exchange;
+
+  g_assert_null(ax_asker_ask(asker, AX_TASK_REPORT, NULL, NULL, 0, &why)); /* no image */
+  g_assert_nonnull(why);
+  g_clear_pointer(&why, g_free);
+  load(document);
+  g_assert_null(ax_asker_ask(asker, AX_TASK_LOCATE, "", NULL, 0, &why));
+  g_clear_pointer(&why, g_free);
+  g_assert_null(ax_asker_ask(asker, AX_TASK_DESCRIBE, NULL, NULL, 0, &why));
+  g_assert_nonnull(strstr(why, "region"));
+  exchange = ax_asker_ask(asker, AX_TASK_REPORT, NULL, NULL, 0, NULL);
+  g_assert_cmpint(ax_exchange_get_state(exchange), ==, AX_EXCHANGE_WAITING);
+  ax_test_wait(has_text, exchange); /* it streams */
+  ax_test_wait(is_quiet, asker);
+  g_assert_cmpint(ax_exchange_get_state(exchange), ==, AX_EXCHANGE_DONE);
+  g_assert_cmpuint(ax_exchange_get_n_boxes(exchange), ==, 2);
+  exchange = ax_asker_ask(asker, AX_TASK_DESCRIBE, NULL, &box, 1, NULL);
+  ax_test_wait(is_quiet, asker);
+  g_assert_cmpfloat(ax_exchange_get_box(exchange, 0)->box.x2, ==, 50);
+  ax_asker_remove(asker, exchange);
+  g_assert_cmpuint(g_list_model_get_n_items(ax_asker_get_list(asker)), ==, 1);
+  load(document); /* the same image again: what was said is there */
+  g_assert_cmpuint(g_list_model_get_n_items(ax_asker_get_list(asker)), ==, 1);
+}
+
+/* Questions are one conversation until another one is begun. */
+static void test_conversation(void) {
+  g_autoptr(AxDocument) document = open_document();
+  g_autoptr(AxAsker) asker = ax_asker_new(document, session);
+  g_autofree char *first = NULL;
+
+  load(document);
+  while (g_list_model_get_n_items(ax_asker_get_list(asker)) > 0)
+    ax_asker_remove(asker, at(asker, 0));
+  for (int i = 0; i < 3; i++) {
+    if (i == 2)
+      ax_asker_new_conversation(asker);
+    ax_asker_ask(asker, AX_TASK_ASK, "why?", NULL, 0, NULL);
+    ax_test_wait(is_quiet, asker);
+  }
+  first = g_strdup(ax_exchange_get_plain(at(asker, 0)));
+  g_assert_cmpstr(ax_exchange_get_plain(at(asker, 1)), ==, first);
+  g_assert_cmpstr(ax_exchange_get_plain(at(asker, 2)), !=, first);
+}
+
+/* Stopped at a random moment, a hundred times, with the image changing under it: no crash, nothing runs on, nothing is left. */
+static void test_cancel(void) {
+  g_autoptr(AxDocument) document = open_document();
+  g_autoptr(AxAsker) asker = ax_asker_new(document, session);
+
+  load(document);
+  for (int i = 0; i < 100; i++) {
+    ax_asker_ask(asker, i % 2 ? AX_TASK_REPORT : AX_TASK_ASK, "x", NULL, 0, NULL);
+    ax_test_run_for((guint)g_test_rand_int_range(0, 20));
+    if (i % 10 == 9)
+      load(document);
+    else
+      ax_asker_cancel(asker);
+  }
+  ax_test_wait(is_quiet, asker);
+  for (guint i = 0; i < g_list_model_get_n_items(ax_asker_get_list(asker)); i++)
+    g_assert_cmpint(ax_exchange_get_state(at(asker, i)), >=, AX_EXCHANGE_DONE);
+  /* gone in the middle of an answer */
+  ax_asker_ask(asker, AX_TASK_REPORT, NULL, NULL, 0, NULL);
+  g_assert_finalize_object(g_steal_pointer(&asker));
+  ax_test_run_for(50);
+}
+
+static void test_json(void) {
+  g_autoptr(AxDocument) document = open_document();
+  g_autoptr(AxAsker) asker = ax_asker_new(document, session);
+  g_autoptr(JsonNode) node = NULL, again = NULL;
+  g_autofree char *text = NULL, *text_again = NULL, *sentence = NULL;
+  AxExchange *exchange, *back;
+  AxReason reason;
+
+  load(document);
+  exchange = ax_asker_ask(asker, AX_TASK_REPORT, NULL, NULL, 0, NULL);
+  ax_test_wait(is_quiet, asker);
+  ax_exchange_set_verdict(exchange, 0, AX_VERDICT_ACCEPTED, AX_REASON_NONE, NULL);
+  ax_exchange_set_verdict(exchange, 1, AX_VERDICT_REJECTED, AX_REASON_PLACE, NULL);
+  ax_exchange_set_verdict(exchange, 2, AX_VERDICT_EDITED, AX_REASON_NONE, "A small Ä pneumothorax.");
+  node = ax_exchange_to_json(exchange);
+  text = json_to_string(node, FALSE);
+  back = ax_exchange_from_json(node);
+  again = ax_exchange_to_json(back);
+  text_again = json_to_string(again, FALSE);
+  g_assert_cmpstr(text, ==, text_again);
+  g_assert_cmpint(ax_exchange_get_verdict(back, 1, &reason, NULL), ==, AX_VERDICT_REJECTED);
+  g_assert_cmpint(reason, ==, AX_REASON_PLACE);
+  sentence = ax_exchange_get_sentence(back, 2);
+  g_assert_cmpstr(sentence, ==, "A small Ä pneumothorax.");
+  g_object_unref(back);
+  for (int i = 0; i < 2000; i++) { /* bytes replaced: less, or nothing, and never beyond the text */
+    g_autofree char *copy = g_strdup(text);
+    g_autoptr(JsonNode) broken = NULL;
+    g_autoptr(AxExchange) made = NULL;
+
+    for (int k = 0; k < 3; k++)
+      copy[g_test_rand_int_range(0, (int)strlen(text))] = "0-9.eE[]{}\",:ntx"[g_test_rand_int_range(0, 16)];
+    broken = g_utf8_validate(copy, -1, NULL) ? json_from_string(copy, NULL) : NULL;
+    made = broken ? ax_exchange_from_json(broken) : NULL;
+    for (guint s = 0; made && ax_exchange_get_answer(made) && s < ax_exchange_get_answer(made)->n_sentences; s++) {
+      g_autofree char *words = ax_exchange_get_sentence(made, s);
+
+      g_assert_true(g_utf8_validate(words, -1, NULL));
+    }
+  }
+}
+
+int main(int argc, char **argv) {
+  g_autofree char *folder = NULL;
+
+  g_test_init(&argc, &argv, NULL);
+  folder = g_dir_make_tmp("ax-asker-XXXXXX", NULL);
+  g_setenv("ANATOMIX_SESSIONS", folder, TRUE);
+  sample = g_build_filename(g_getenv("AX_SOURCE_ROOT"), "data", "samples", "normal.png", NULL);
+  session = ax_session_new("model");
+  g_test_add_func("/ui/asker/ask", test_ask);
+  g_test_add_func("/ui/asker/conversation", test_conversation);
+  g_test_add_func("/ui/asker/cancel", test_cancel);
+  g_test_add_func("/ui/asker/json", test_json);
+  return g_test_run();
+}
