@@ -38,7 +38,7 @@ typedef gboolean (*AxGemmaToken) (gint32 id, float probability, gpointer user_da
 
 /* Chooses from logits[n] (not changed). The scratch memory is the state's; draws counts the draws of this answer. probability may be
  * NULL. Greedy on 8-bit weights makes exact logits only of those that may be the largest (ax_qmatrix_top()): the choice is the same, and the probability off
- * by a few thousandths of it. */
+ * by a hundredth of it or so. */
 gint32      ax_gemma_choose   (AxGemmaState *state, const AxGemmaSampling *sampling, guint64 draw, float *probability);
 
 /* Generates from a state whose last prefill made logits. Every chosen token is appended to the state, except a stop token and, when it ended by length or
