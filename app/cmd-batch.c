@@ -190,11 +190,30 @@ parse_line (const char *line, gsize length, BatchRequest *request, GError **erro
 
 /* ---- doing it --------------------------------------------------------------------------------------------------------------- */
 
+/* The image of the last line, so that several requests on one image share what the session keeps with it. */
+static AxImage *last_image;
+static char *last_path;
+
+static AxImage *
+load_image (const char *path, GError **error)
+{
+  if (g_strcmp0 (path, last_path) != 0) {
+    AxImage *image = ax_image_load (path, cli_interrupt (), error);
+    if (image == NULL)
+      return NULL;
+    g_clear_object (&last_image);
+    g_free (last_path);
+    last_image = image;
+    last_path = g_strdup (path);
+  }
+  return g_object_ref (last_image);
+}
+
 /* The result object as JSON text, or NULL. */
 static char *
 answer (AxSession *session, const BatchRequest *request, GError **error)
 {
-  g_autoptr (AxImage) image = ax_image_load (request->image, cli_interrupt (), error);
+  g_autoptr (AxImage) image = load_image (request->image, error);
   if (image == NULL)
     return NULL;
   if (request->kind == BATCH_LANGUAGE) {
@@ -299,6 +318,8 @@ run_batch (const CliCommand *command, int n_args, char **args)
     cli_progress_update ((double) (next - text) / (double) length, stage);
   }
   cli_progress_end ();
+  g_clear_object (&last_image);
+  g_clear_pointer (&last_path, g_free);
   if (failed > 0)
     return cli_fail ("%u of %u requests failed; their lines have an \"error\" that says why", failed, done);
   return CLI_OK;

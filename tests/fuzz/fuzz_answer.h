@@ -32,6 +32,7 @@ static inline void fuzz_answer(const guint8 *data, gsize size) {
   g_autoptr(GArray) choices = ax_answer_choices(text), map = g_array_new(FALSE, FALSE, sizeof(guint32));
   g_autofree char *clean = ax_answer_postprocess_map(text, map);
   g_autofree char *again = ax_answer_postprocess(clean);
+  g_assert_cmpuint(choices->len, <=, 64);
   g_assert_cmpuint(map->len, ==, strlen(clean));
   g_assert_true(g_utf8_validate(clean, -1, NULL));
   g_assert_cmpuint(strlen(again), <=, strlen(clean));

@@ -33,5 +33,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (guint i = 0; i < ids->len; i++)
     g_assert(g_array_index(ids, gint32, i) >= 0 && (guint) g_array_index(ids, gint32, i) < ax_gemma_tokenizer_size(t));
   g_autofree char *text = ax_gemma_tokenizer_decode(t, (const gint32 *) (gpointer) ids->data, ids->len, FALSE);
+  g_assert(g_utf8_validate(text, -1, NULL));
   return 0;
 }

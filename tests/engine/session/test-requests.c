@@ -187,6 +187,7 @@ test_conversation (void)
   g_assert_cmpuint (a3->n_prompt, >, a2->n_prompt + a2->n_tokens);
   g_assert_cmpuint (a2->n_reused, >, a1->n_prompt);
   g_assert_cmpuint (single->n_prompt, <, b2->n_prompt);
+  g_assert_cmpint (other->task, ==, AX_TASK_REPORT);
   /* Another number is another conversation. */
   AxRequest fresh = first;
   fresh.conversation = 6;
@@ -293,6 +294,7 @@ test_refusals (void)
   ax_session_prepare (dumb, image, FALSE);
   g_autoptr (AxPerception) p = ax_session_perceive (dumb, image, FALSE, NULL, &error);
   g_assert_no_error (error);
+  g_assert_cmpint (p->width, ==, 256);
   g_autofree char *why = NULL;
   g_assert_false (ax_model_has_language (ax_session_get_model (dumb), &why));
   g_assert_nonnull (strstr (why, "anatomixctl attach"));
