@@ -151,24 +151,50 @@ fold_name (const char *name)
   return g_strjoinv (" ", (char **) words->pdata);
 }
 
-static gboolean
-same_folded (const char *folded, const char *name)
+/* The earlier of two that are called alike keeps the name. */
+static void
+add_name (GHashTable *table, const char *name, int index)
 {
-  if (name == NULL)
-    return FALSE;
-  g_autofree char *other = fold_name (name);
-  return strcmp (folded, other) == 0;
+  char *folded = name != NULL ? fold_name (name) : NULL;
+  if (folded != NULL && !g_hash_table_contains (table, folded))
+    g_hash_table_insert (table, folded, GINT_TO_POINTER (index + 1));
+  else
+    g_free (folded);
 }
 
-/* Whether `folded` is the synonym with `side` in the place of its "@". */
-static gboolean
-same_synonym (const char *folded, const char *words, const char *side)
+/* `words` with the side in the place of its "@"; without one both sides are the same. */
+static void
+add_synonym (GHashTable *table, const char *words, const char *side, int index)
 {
   const char *at = strchr (words, '@');
-  if (at == NULL)
-    return strcmp (folded, words) == 0;
-  g_autofree char *full = g_strdup_printf ("%.*s%s%s", (int) (at - words), words, side, at + 1);
-  return strcmp (folded, full) == 0;
+  g_autofree char *full = at != NULL ? g_strdup_printf ("%.*s%s%s", (int) (at - words), words, side, at + 1) : g_strdup (words);
+  if (!g_hash_table_contains (table, full))
+    g_hash_table_insert (table, g_steal_pointer (&full), GINT_TO_POINTER (index + 1));
+}
+
+/* Folded name -> index + 1; made once, kept for the life of the program. */
+static GHashTable *
+all_names (void)
+{
+  static GHashTable *table;
+  static gsize made;
+  if (g_once_init_enter (&made)) {
+    GHashTable *t = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    for (int i = 0; i < AX_N_ANATOMY; i++) {
+      const Structure *s = &structures[i];
+      add_name (t, s->name, i);
+      add_name (t, s->raw, i);
+      add_name (t, s->bbox_name, i);
+      add_name (t, s->short_name, i);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS (synonyms); i++) {
+      add_synonym (t, synonyms[i].words, "left", synonyms[i].left);
+      add_synonym (t, synonyms[i].words, "right", synonyms[i].right);
+    }
+    table = t;
+    g_once_init_leave (&made, 1);
+  }
+  return table;
 }
 
 int
@@ -176,20 +202,7 @@ ax_anatomy_find (const char *name)
 {
   g_return_val_if_fail (name != NULL, -1);
   g_autofree char *folded = fold_name (name);
-  if (*folded == '\0')
-    return -1;
-  for (int i = 0; i < AX_N_ANATOMY; i++) {
-    const Structure *s = &structures[i];
-    if (same_folded (folded, s->name) || same_folded (folded, s->raw) || same_folded (folded, s->bbox_name) || same_folded (folded, s->short_name))
-      return i;
-  }
-  for (guint i = 0; i < G_N_ELEMENTS (synonyms); i++) {
-    if (same_synonym (folded, synonyms[i].words, "left"))
-      return synonyms[i].left;
-    if (same_synonym (folded, synonyms[i].words, "right"))
-      return synonyms[i].right;
-  }
-  return -1;
+  return GPOINTER_TO_INT (g_hash_table_lookup (all_names (), folded)) - 1;
 }
 
 /* One range of hues a group (lungs blue, heart orange, mediastinum yellow, bones near white, diaphragm and abdomen violet), all light enough to stand out on
