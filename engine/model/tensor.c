@@ -21,12 +21,17 @@ struct _AxTape {
   float      norm_momentum;
   guint64    seed, draws;
   GArray    *free_blocks;      /* Block, sorted by size */
-  GHashTable *used;            /* memory -> size */
+  GHashTable *used;            /* memory -> pages of the block (lower half) and asked for (upper half) */
   GPtrArray *tensors;          /* AxTensor headers of this pass */
   GPtrArray *payloads;
   GArray    *steps;
-  gsize      bytes, peak;
+  gsize      bytes, peak;      /* of all blocks */
+  gsize      asked, most;      /* of what is in use, as it was asked for */
 };
+
+#define PAGE ((gsize) 4096)
+/* Blocks may take this much more than passes ever used at once. */
+#define SLACK 1.5
 
 AxTape *
 ax_tape_new (gboolean recording)
@@ -43,29 +48,46 @@ ax_tape_new (gboolean recording)
 }
 
 static gpointer
+block_use (AxTape *tape, gpointer mem, gsize block, gsize bytes)
+{
+  g_hash_table_insert (tape->used, mem, GSIZE_TO_POINTER (block / PAGE | bytes / PAGE << 32));
+  tape->asked += bytes;
+  tape->most = MAX (tape->most, tape->asked);
+  return mem;
+}
+
+static gpointer
 block_take (AxTape *tape, gsize bytes)
 {
-  bytes = (MAX (bytes, 64) + 4095) & ~(gsize) 4095;
-  /* Best fit; a block more than a quarter too large is left for a larger tensor, so that memory does not creep up. */
+  bytes = (MAX (bytes, 64) + PAGE - 1) & ~(PAGE - 1);
+  const gsize limit = (gsize) (SLACK * (double) MAX (tape->most, tape->asked + bytes));
+  const gboolean full = tape->bytes + bytes > limit;
+  /* Best fit; a block more than a quarter too large is left for a larger tensor, so that memory does not creep up. But when passes differ in size, each
+   * would get blocks of its own: then blocks of up to twice the size do, and what is larger still is given back to the system. */
   for (guint i = 0; i < tape->free_blocks->len; i++)
     {
       Block b = g_array_index (tape->free_blocks, Block, i);
       if (b.bytes >= bytes)
         {
-          if (b.bytes > bytes + bytes / 4 + 65536)
+          if (b.bytes > bytes + (full ? bytes : bytes / 4) + 65536)
             break;
           g_array_remove_index (tape->free_blocks, i);
-          g_hash_table_insert (tape->used, b.mem, GSIZE_TO_POINTER (b.bytes));
-          return b.mem;
+          return block_use (tape, b.mem, b.bytes, bytes);
         }
     }
-  gpointer mem = aligned_alloc (4096, bytes);
+  while (tape->bytes + bytes > limit && tape->free_blocks->len > 0)
+    {
+      Block b = g_array_index (tape->free_blocks, Block, tape->free_blocks->len - 1);
+      g_array_set_size (tape->free_blocks, tape->free_blocks->len - 1);
+      tape->bytes -= b.bytes;
+      free (b.mem);
+    }
+  gpointer mem = aligned_alloc (PAGE, bytes);
   if (mem == NULL)
     g_error ("Out of memory: %" G_GSIZE_FORMAT " bytes for one activation", bytes);
-  g_hash_table_insert (tape->used, mem, GSIZE_TO_POINTER (bytes));
   tape->bytes += bytes;
   tape->peak = MAX (tape->peak, tape->bytes);
-  return mem;
+  return block_use (tape, mem, bytes, bytes);
 }
 
 static void
@@ -86,22 +108,24 @@ block_insert (AxTape *tape, Block b)
 static void
 block_give (AxTape *tape, gpointer mem)
 {
-  gsize bytes = GPOINTER_TO_SIZE (g_hash_table_lookup (tape->used, mem));
-  if (bytes == 0)
+  gsize pages = GPOINTER_TO_SIZE (g_hash_table_lookup (tape->used, mem));
+  if (pages == 0)
     return;                    /* a reshaped view, or given back already */
   g_hash_table_remove (tape->used, mem);
-  block_insert (tape, (Block){ mem, bytes });
+  tape->asked -= (pages >> 32) * PAGE;
+  block_insert (tape, (Block){ mem, (pages & G_MAXUINT32) * PAGE });
 }
 
 void
 ax_tape_reset (AxTape *tape)
 {
   GHashTableIter it;
-  gpointer mem, bytes;
+  gpointer mem, pages;
   g_hash_table_iter_init (&it, tape->used);
-  while (g_hash_table_iter_next (&it, &mem, &bytes))
-    block_insert (tape, (Block){ mem, GPOINTER_TO_SIZE (bytes) });
+  while (g_hash_table_iter_next (&it, &mem, &pages))
+    block_insert (tape, (Block){ mem, (GPOINTER_TO_SIZE (pages) & G_MAXUINT32) * PAGE });
   g_hash_table_remove_all (tape->used);
+  tape->asked = 0;
   g_ptr_array_set_size (tape->tensors, 0);
   g_ptr_array_set_size (tape->payloads, 0);
   g_array_set_size (tape->steps, 0);
