@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define KEPT 4                           /* images with their rows; the states among them are bounded by bytes as well */
-#define STATE_BYTES (320u << 20)         /* of all states together; one is always allowed */
+#define STATE_BYTES (160u << 20)         /* of all states together; one is always allowed */
 #define ROOM 1536                        /* tokens behind the prefix: questions and answers of a conversation */
 #define MAX_TOKENS_LIMIT 2048
 #define CONVERSATIONS 16

@@ -195,12 +195,25 @@ static void take_plain(AxAnswerParser *self, gsize n) {
   self->at += n;
 }
 
+/* A comma in the plain text that is not in the raw one. */
+static void separate(AxAnswerParser *self) {
+  const guint32 from = (guint32) self->at;
+  g_string_append(self->plain, ", ");
+  g_array_append_val(self->from, from);
+  g_array_append_val(self->from, from);
+}
+
 static void advance(AxAnswerParser *self, gboolean at_end) {
   while (self->at < self->raw->len) {
     const char *p = self->raw->str + self->at;
     const gsize left = self->raw->len - self->at;
     const char *less = memchr(p, '<', left);
     const gsize text = less != NULL ? (gsize) (less - p) : left;
+    const gboolean behind_box = self->at > 0 && self->at == self->last_box;
+    if (behind_box && *p == ' ' && (self->plain->len == 0 || self->plain->str[self->plain->len - 1] == ' ')) {
+      self->at++; /* one space is enough where the box stood */
+      continue;
+    }
     if (text > 0) {
       take_plain(self, text);
       continue;
@@ -213,6 +226,8 @@ static void advance(AxAnswerParser *self, gboolean at_end) {
     if (tag < 0)
       return;
     if (tag != TAG_BOX) {
+      if (tag == TAG_REF && behind_box && self->plain->len > 0)
+        separate(self); /* "<ref>A</ref><box>...</box><ref>B</ref>..." */
       self->at += strlen(tags[tag]);
       continue;
     }

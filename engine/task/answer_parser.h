@@ -21,8 +21,8 @@ AxAnswerParser *ax_answer_parser_new(void);
 void ax_answer_parser_free(AxAnswerParser *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AxAnswerParser, ax_answer_parser_free)
 
-/* More text. Returns what of the text for people is now certain: without <ref> tags and without boxes; a "<" that may begin a tag is held back until
- * it is known. Valid until the next call. */
+/* More text. Returns what of the text for people is now certain: without <ref> tags and without boxes, with ", " between a box and a <ref> that
+ * follows at once; a "<" that may begin a tag is held back until it is known. Valid until the next call. */
 const char *ax_answer_parser_push(AxAnswerParser *self, const char *text);
 
 /* The text is at its end: what was held back. With `tolerant`, an answer without any <box> tag is searched for four numbers in brackets or separated by

@@ -28,7 +28,8 @@ static inline void fuzz_answer(const guint8 *data, gsize size) {
   }
   g_assert_cmpuint(ax_answer_parser_raw_offset(whole, n_plain), ==, n);
   for (gsize i = 0; i < n_plain; i++)
-    g_assert_cmpint(ax_answer_parser_plain(whole)[i], ==, text[ax_answer_parser_raw_offset(whole, i)]);
+    if (text[ax_answer_parser_raw_offset(whole, i)] != '<') /* else it may be the comma before a <ref> */
+      g_assert_cmpint(ax_answer_parser_plain(whole)[i], ==, text[ax_answer_parser_raw_offset(whole, i)]);
   g_autoptr(GArray) choices = ax_answer_choices(text), map = g_array_new(FALSE, FALSE, sizeof(guint32));
   g_autofree char *clean = ax_answer_postprocess_map(text, map);
   g_autofree char *again = ax_answer_postprocess(clean);

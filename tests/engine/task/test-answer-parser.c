@@ -63,8 +63,10 @@ static const struct {
   double x1;
   gboolean well_formed;
 } cases[] = {
-    {"The <ref>Left lung</ref> is at <box>(1,2),(3,4)</box> here.", "The Left lung is at  here.", 1, "Left lung", 1, TRUE},
+    {"The <ref>Left lung</ref> is at <box>(1,2),(3,4)</box> here.", "The Left lung is at here.", 1, "Left lung", 1, TRUE},
     {"<box>(1,2),(3,4)</box>", "", 1, NULL, 1, TRUE},
+    {"<ref>A</ref><box>(1,2),(3,4)</box><ref>B</ref><box>(5,6),(7,8)</box><box>(9,1),(2,3)</box>", "A, B", 3, "A", 1, TRUE},
+    {"<box>(1,2),(3,4)</box> <ref>B</ref>", "B", 1, NULL, 1, TRUE},
     {"No pneumothorax detected.", "No pneumothorax detected.", 0, NULL, 0, TRUE},
     {"a < b <boxer> <re", "a < b <boxer> <re", 0, NULL, 0, TRUE},
     {"<box>(1,2),(3,4)", "(1,2),(3,4)", 0, NULL, 0, FALSE},
