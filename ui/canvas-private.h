@@ -14,6 +14,8 @@ struct _AxCanvas {
   AxAnswerLayer *answer_layer;
   AxMarkLayer *mark_layer;
   AxLettersLayer *letters_layer;
+  AxLayer *overlay; /* or NULL */
+  gboolean letters_hidden;
   AxPyramid *pyramid;
   GtkWidget *menu;  /* a popover, or NULL */
   AxMarkTool *tool; /* or NULL: nothing can be drawn */

@@ -97,6 +97,22 @@ void ax_canvas_set_marks(AxCanvas *self, AxMarks *marks, AxUndo *undo) {
     g_signal_connect_object(self->tool, "tool-changed", G_CALLBACK(ax_canvas_update_cursor), self, G_CONNECT_SWAPPED);
 }
 
+void ax_canvas_set_overlay(AxCanvas *self, AxLayer *overlay) {
+  g_return_if_fail(AX_IS_CANVAS(self));
+  if (self->overlay)
+    g_signal_handlers_disconnect_by_data(self->overlay, self);
+  g_set_object(&self->overlay, overlay);
+  if (overlay)
+    g_signal_connect_object(overlay, "changed", G_CALLBACK(gtk_widget_queue_draw), self, G_CONNECT_SWAPPED);
+  gtk_widget_queue_draw(GTK_WIDGET(self));
+}
+
+void ax_canvas_set_letters_shown(AxCanvas *self, gboolean shown) {
+  g_return_if_fail(AX_IS_CANVAS(self));
+  self->letters_hidden = !shown;
+  gtk_widget_queue_draw(GTK_WIDGET(self));
+}
+
 AxMarkTool *ax_canvas_get_tool(AxCanvas *self) { return self->tool; }
 AxViewport *ax_canvas_get_viewport(AxCanvas *self) { return self->viewport; }
 AxBoxLayer *ax_canvas_get_box_layer(AxCanvas *self) { return self->box_layer; }
@@ -115,8 +131,11 @@ static void ax_canvas_snapshot(GtkWidget *widget, GtkSnapshot *snapshot) {
   ax_layer_snapshot(AX_LAYER(self->image_layer), widget, self->viewport, snapshot);
   ax_layer_snapshot(AX_LAYER(self->box_layer), widget, self->viewport, snapshot);
   ax_layer_snapshot(AX_LAYER(self->answer_layer), widget, self->viewport, snapshot);
+  if (self->overlay)
+    ax_layer_snapshot(self->overlay, widget, self->viewport, snapshot);
   ax_layer_snapshot(AX_LAYER(self->mark_layer), widget, self->viewport, snapshot);
-  ax_layer_snapshot(AX_LAYER(self->letters_layer), widget, self->viewport, snapshot);
+  if (!self->letters_hidden)
+    ax_layer_snapshot(AX_LAYER(self->letters_layer), widget, self->viewport, snapshot);
   gtk_snapshot_pop(snapshot);
 }
 
@@ -162,6 +181,7 @@ static void ax_canvas_dispose(GObject *object) {
   g_clear_object(&self->box_layer);
   g_clear_object(&self->letters_layer);
   g_clear_object(&self->answer_layer);
+  g_clear_object(&self->overlay);
   g_clear_object(&self->mark_layer);
   g_clear_object(&self->tool);
   g_clear_object(&self->undo);

@@ -29,6 +29,10 @@ void ax_canvas_set_perception(AxCanvas *self, AxPerception *perception);
  * marks belong to whoever shows the image: another image does not empty them. */
 void ax_canvas_set_marks(AxCanvas *self, AxMarks *marks, AxUndo *undo);
 AxMarkTool *ax_canvas_get_tool(AxCanvas *self); /* (transfer none), or NULL */
+/* One more layer, drawn over the structures and under the marks; NULL for none. */
+void ax_canvas_set_overlay(AxCanvas *self, AxLayer *overlay);
+/* The letters of the patient's sides, as far as the file says them: shown at first. A lesson about sides must not give them away. */
+void ax_canvas_set_letters_shown(AxCanvas *self, gboolean shown);
 /* The menu of the right button and of the menu key; NULL for none. */
 void ax_canvas_set_menu(AxCanvas *self, GMenuModel *model);
 /* The grey window of the image's file. */

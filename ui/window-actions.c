@@ -215,6 +215,7 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   ax_main_window_add_view_actions(self);
   ax_main_window_add_mark_actions(self);
   ax_main_window_add_compare_actions(self);
+  ax_main_window_add_round_actions(self);
   ax_main_window_add_export_actions(self);
   ax_main_window_add_ask_actions(self);
 }

@@ -8,6 +8,7 @@
 #include "ui/findings-bars.h"
 #include "ui/mark-list.h"
 #include "ui/mirror-view.h"
+#include "ui/round-view.h"
 #include "ui/view-link.h"
 #include "ui/window.h"
 
@@ -22,6 +23,7 @@ struct _AxMainWindow {
   GtkFileChooserNative *chooser; /* while the dialog is open */
   void (*chosen)(AxMainWindow *self, const char *path); /* what it is open for */
   gboolean mirror;               /* the mirror test is on */
+  AxRoundView *round;            /* of the content, once a round was played; or NULL */
   AxVisibility *visibility;
   GArray *presets;               /* AxPreset of the image, made when first asked for */
   /* of the template */
@@ -92,6 +94,13 @@ void ax_main_window_add_export_actions(AxMainWindow *self);
 void ax_main_window_update_export_actions(AxMainWindow *self);
 /* Writes "png", "pdf" or "json" of the active picture on a thread, and says so. */
 void ax_main_window_export(AxMainWindow *self, const char *kind, const char *path, gboolean anonymous);
+
+/* window-round.c */
+void ax_main_window_add_round_actions(AxMainWindow *self);
+void ax_main_window_update_round(AxMainWindow *self);
+gboolean ax_main_window_is_in_round(AxMainWindow *self);
+gboolean ax_main_window_open_round(AxMainWindow *self, const char *path); /* FALSE: the file is no teaching round and no log of one */
+void ax_main_window_play(AxMainWindow *self, AxRoundPlayer *player, const char *folder);
 
 /* window-open.c */
 /* Asks for a file; `chosen` gets its path. */

@@ -30,6 +30,8 @@ AxCanvas *ax_main_window_get_active_canvas(AxMainWindow *self) {
 /* ---- what is shown ---- */
 
 static const char *page_of(AxMainWindow *self) {
+  if (ax_main_window_is_in_round(self))
+    return "round";
   switch (ax_document_get_state(self->document)) {
   case AX_DOCUMENT_LOADING:
     return "loading";
@@ -112,6 +114,7 @@ void ax_main_window_update(AxMainWindow *self) {
   update_view_status(self);
   update_model_status(self);
   ax_main_window_update_actions(self);
+  ax_main_window_update_round(self);
 }
 
 /* ---- the document's news ---- */
@@ -145,7 +148,7 @@ static void on_loaded(AxMainWindow *self) {
   ax_mark_list_set_marks(self->mark_list, ax_document_get_marks(self->document), ax_document_get_image(self->document));
   ax_main_window_forget_presets(self);
   ax_main_window_remember(self);
-  gtk_stack_set_visible_child_name(self->content, self->mirror ? "mirror" : "view");
+  gtk_stack_set_visible_child_name(self->content, page_of(self));
   gtk_widget_grab_focus(GTK_WIDGET(ax_main_window_get_active_canvas(self)));
 }
 
@@ -222,10 +225,10 @@ void ax_main_window_open(AxMainWindow *self, const char *path) {
   g_return_if_fail(AX_IS_MAIN_WINDOW(self));
   if (g_file_test(path, G_FILE_TEST_IS_DIR))
     open_folder(self, path);
-  else if (g_str_has_suffix(path, ".json"))
-    open_session(self, path);
-  else
+  else if (!g_str_has_suffix(path, ".json"))
     ax_document_open_path(self->document, path);
+  else if (!ax_main_window_open_round(self, path))
+    open_session(self, path);
 }
 
 AxDocument *ax_main_window_get_document(AxMainWindow *self) { return self->document; }
