@@ -6,7 +6,7 @@
 static void
 on_progress (guint done, guint total, double seconds, gpointer user_data)
 {
-  g_autofree char *stage = g_strdup_printf ("image %u of %u", done, total);
+  g_autofree char *stage = g_strdup_printf ("%u of %u", done, total);
   cli_progress_update (total > 0 ? (double) done / total : 0, stage);
   while (g_main_context_iteration (NULL, FALSE))
     ;
@@ -46,7 +46,8 @@ const CliCommand cli_command_eval = {
   .arguments = "CONFIG",
   .summary = "Measure a model on the test patients of a split",
   .details = "CONFIG is a JSON file with \"data\", \"split\" and, if they are not the usual ones, \"model\", \"part\", \"out\". Every image is perceived as it is and\n"
-             "mirrored. Writes quality.json and charts; prints the tables. --model overrides the model of the file.",
+             "mirrored; with \"language\": \"full\" (or \"quick\") the language part answers requests of all nine tasks, with \"rule\" a rule does that copies the\n"
+             "module. Writes quality.json and charts; prints the tables. --model overrides the model of the file.",
   .min_args = 1, .max_args = 1,
   .run = run_eval,
 };
