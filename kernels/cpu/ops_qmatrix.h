@@ -11,6 +11,35 @@ half_above (float x)
   return half_to_float (h) < x ? (uint16_t) (h + 1) : h;
 }
 
+/* The largest magnitude of a block; a NaN does not count. */
+VI float
+block_top (const float *x)
+{
+  vf top = v_set (0);
+  for (int i = 0; i < Q_BLOCK; i += VN) {
+    const vf v = v_load (x + i);
+    top = v_max (v, v_max (v_sub (v_set (0), v), top));
+  }
+  return v_hmax (top);
+}
+
+/* q = x * inverse, rounded to whole numbers of at most 127. */
+VI void
+block_round (const float *x, float inverse, int8_t *q)
+{
+  const vf k = v_set (inverse);
+#if VEC_LEVEL == 2
+  for (int i = 0; i < Q_BLOCK; i += VN)
+    _mm_storeu_si128 ((__m128i *) (q + i), _mm512_cvtepi32_epi8 (_mm512_cvtps_epi32 (v_mul (v_load (x + i), k))));
+#else
+  float t[Q_BLOCK];
+  for (int i = 0; i < Q_BLOCK; i += VN)
+    v_store (t + i, v_round (v_mul (v_load (x + i), k)));
+  for (int i = 0; i < Q_BLOCK; i++)
+    q[i] = (int8_t) t[i];
+#endif
+}
+
 /* If every value is a small multiple of largest / n for some n that block formats use, and that step is a float16, the block is exact; else 127 steps to the
  * largest. */
 static void
@@ -18,17 +47,18 @@ op_q8_pack (size_t blocks, const float *x, int8_t *q, uint16_t *scale)
 {
   static const int steps[] = { 127, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 };
   for (size_t b = 0; b < blocks; b++, x += Q_BLOCK, q += Q_BLOCK) {
-    float top = 0, inverse = 0, t[Q_BLOCK];
+    const float top = block_top (x);
+    float inverse = 0;
     uint16_t d = 0;
-    for (int i = 0; i < Q_BLOCK; i++)
-      top = fabsf (x[i]) > top ? fabsf (x[i]) : top;
     bool exact = !(top > 0);
     for (size_t k = 0; k < sizeof steps / sizeof *steps && !exact; k++) {
-      const uint16_t h = half_above (top / (float) steps[k]);
+      const float wanted = top / (float) steps[k];
+      /* 13 bits more than a float16 has: almost every other block stops here */
+      if (k > 0 && ((float_bits (wanted) & 0x1fff) || wanted < 0x1p-14f || wanted * (float) steps[k] != top))
+        continue;
+      const uint16_t h = half_above (wanted);
       const float step = half_to_float (h), per_step = 1 / step;
       vf off = v_set (0);
-      if (k > 0 && step * (float) steps[k] != top)
-        continue;
       for (int i = 0; i < Q_BLOCK; i += VN) {
         vf v = v_load (x + i), e = v_sub (v_mul (v_round (v_mul (v, v_set (per_step))), v_set (step)), v);
         off = v_fma (e, e, off);
@@ -39,10 +69,7 @@ op_q8_pack (size_t blocks, const float *x, int8_t *q, uint16_t *scale)
         inverse = per_step;
       }
     }
-    for (int i = 0; i < Q_BLOCK; i += VN)
-      v_store (t + i, v_round (v_mul (v_load (x + i), v_set (inverse))));
-    for (int i = 0; i < Q_BLOCK; i++)
-      q[i] = (int8_t) t[i];
+    block_round (x, inverse, q);
     scale[b] = d;
   }
 }
@@ -151,14 +178,18 @@ op_q8_split (size_t pairs, const int8_t *q, uint8_t *upper, uint8_t *lower)
   float most = 0, longest = 0;
   for (size_t p = 0; p < pairs; p++, q += 2 * Q_BLOCK, upper += Q_BLOCK, lower += Q_BLOCK)
     for (int half = 0; half < 2; half++) {
-      float squares = 0, length = 0; /* multiples of 1/4 below 2^20: exact */
+      int h1 = 0, h2 = 0, l1 = 0, l2 = 0; /* sums of h, h^2, l, l^2 */
       for (int i = 0; i < Q_BLOCK; i++) {
-        const unsigned u = (unsigned) (q[half * Q_BLOCK + i] + 128), h = u >> 4, l = u & 15;
+        const int u = q[half * Q_BLOCK + i] + 128, h = u >> 4, l = u & 15;
         upper[i] = (uint8_t) (half ? upper[i] | h << 4 : h);
         lower[i] = (uint8_t) (half ? lower[i] | l << 4 : l);
-        squares += ((float) l - 7.5f) * ((float) l - 7.5f);
-        length += (16 * (float) h - 120.5f) * (16 * (float) h - 120.5f);
+        h1 += h;
+        h2 += h * h;
+        l1 += l;
+        l2 += l * l;
       }
+      /* squares of l - 7.5 and of 16 h - 120.5: multiples of 1/4 below 2^20, exact */
+      const float squares = (float) (l2 - 15 * l1) + Q_BLOCK * 56.25f, length = (float) (256 * h2 - 3856 * h1) + Q_BLOCK * 14520.25f;
       most = squares > most ? squares : most;
       longest = length > longest ? length : longest;
     }
