@@ -11,7 +11,7 @@ typedef struct {
   const int32_t *target;
   float eps;
   bool inverse;
-  float *y, *rstd, *dx, *dup, *out_lse, *loss;
+  float *y, *rstd, *dx, *dup;
   double *partial;
   bool want_dw;
 } Args;
@@ -107,23 +107,37 @@ ax_gated_gelu_backward (size_t n, const float *gate, const float *up, const floa
 
 /* ---- cross entropy ---- */
 
+/* A piece is a stretch of one row, so that the single row of a token being made occupies all threads too: its maximum and the sum against that. */
 static void
-cross_entropy_forward_piece (void *ctx, size_t begin, size_t end)
+sum_exp_piece (void *ctx, size_t begin, size_t end)
 {
   Args *g = ctx;
-  for (size_t r = begin; r < end; r++) {
-    const float *x = g->x + r * g->d, top = g->t->max_value (g->d, x);
-    const double log_sum = log (g->t->sum_exp (g->d, x, top));
-    g->out_lse[r] = (float) ((double) top + log_sum);
-    g->loss[r] = (float) ((double) top - (double) x[g->target[r]] + log_sum);
+  for (size_t piece = begin; piece < end; piece++) {
+    const size_t first = piece % g->grain * AX_GRAIN, n = g->d - first < AX_GRAIN ? g->d - first : AX_GRAIN;
+    const float *x = g->x + piece / g->grain * g->d + first, top = g->t->max_value (n, x);
+    g->partial[2 * piece] = (double) top;
+    g->partial[2 * piece + 1] = top > -INFINITY ? g->t->sum_exp (n, x, top) : 0; /* nothing but ids that do not exist */
   }
 }
 
 void
 ax_cross_entropy_forward (size_t rows, size_t n, const float *logits, const int32_t *target, float *lse, float *loss)
 {
-  ax_parallel_for (rows, ax_row_grain (n), cross_entropy_forward_piece,
-                   &(Args) { .t = ax_table (), .d = n, .x = logits, .target = target, .out_lse = lse, .loss = loss });
+  Args g = { .t = ax_table (), .d = n, .x = logits, .grain = (n + AX_GRAIN - 1) / AX_GRAIN };
+  const size_t each = AX_GRAIN / (n < AX_GRAIN ? n : AX_GRAIN); /* short rows go several to a piece */
+  g.partial = ax_scratch (AX_SCRATCH_PARTIAL, (rows * g.grain + 1) * 2 * sizeof (double));
+  ax_parallel_for (rows * g.grain, each, sum_exp_piece, &g);
+  for (size_t r = 0; r < rows; r++) {
+    const double *part = g.partial + 2 * r * g.grain;
+    double top = -INFINITY, sum = 0;
+    for (size_t i = 0; i < g.grain; i++)
+      top = part[2 * i] > top ? part[2 * i] : top;
+    for (size_t i = 0; i < g.grain; i++)
+      sum += part[2 * i] == top ? part[2 * i + 1] : part[2 * i + 1] * exp (part[2 * i] - top);
+    const double log_sum = log (sum);
+    lse[r] = (float) (top + log_sum);
+    loss[r] = (float) (top - (double) logits[r * n + (size_t) target[r]] + log_sum);
+  }
 }
 
 static void
