@@ -178,10 +178,10 @@ static AxGemmaTokenizer *open_json(const char *path, GError **error) {
     g_set_error(error, AX_TEXT_ERROR, AX_TEXT_ERROR_READ, "%s: %s", path, reason != NULL ? reason->message : "not a regular file of at most 256 MiB");
     return NULL;
   }
-  const char *text = g_mapped_file_get_contents(file);
+  const char *text = g_mapped_file_get_length(file) > 0 ? g_mapped_file_get_contents(file) : "";
   const gsize length = g_mapped_file_get_length(file);
   char key[AX_SHA256_HEX_SIZE];
-  ax_sha256_hex(text != NULL ? text : "", length, key);
+  ax_sha256_hex(text, length, key);
   AxGemmaTable *table = ax_gemma_table_load(key);
   if (table != NULL)
     return tokenizer_of(table);
