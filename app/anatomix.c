@@ -1,5 +1,6 @@
 /* The desktop application: reads its command line, makes the session and one window, opens the named images. Everything on screen is
  * in ui/, everything else behind engine/anatomix.h. */
+#include "ui/install.h"
 #include "ui/session-file.h"
 #include "ui/window.h"
 
@@ -31,7 +32,6 @@ static AxMainWindow *new_window(GApplication *application, App *app) {
 }
 
 static void on_startup(GApplication *application, App *app) {
-  adw_style_manager_set_color_scheme(adw_style_manager_get_default(), ADW_COLOR_SCHEME_PREFER_DARK);
   gtk_window_set_default_icon_name("org.anatomix.Viewer");
   ensure_session(app); /* the model loads while the window comes up */
 }
@@ -61,9 +61,10 @@ static int on_options(GApplication *application, GVariantDict *options, App *app
 
 static void set_up_translations(void) {
   const char *named = g_getenv("ANATOMIX_LOCALE_DIR"); /* a build folder's po/ */
+  g_autofree char *installed = ax_install_share("locale");
 
   setlocale(LC_ALL, "");
-  bindtextdomain(GETTEXT_PACKAGE, named ? named : AX_LOCALE_DIR);
+  bindtextdomain(GETTEXT_PACKAGE, named ? named : installed ? installed : AX_LOCALE_DIR);
   bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
   textdomain(GETTEXT_PACKAGE);
 }

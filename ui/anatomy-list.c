@@ -150,6 +150,7 @@ void ax_anatomy_list_set_visibility(AxAnatomyList *self, AxVisibility *visibilit
 G_GNUC_UNUSED static const char *const engine_words[] = {
   N_("Lungs"), N_("Heart"), N_("Mediastinum"), N_("Bones"), N_("Diaphragm and abdomen"), N_("Preparing the image"), N_("Seeing edges"), N_("Seeing shapes"), N_("Finding structures"),
   N_("Loading the model"), N_("Placing boxes"), N_("Describing structures"), N_("Retrieving sentences"),
+  N_("Reading the findings"), N_("Reading the question"),
 };
 
 static int compare_rows(GtkListBoxRow *a, GtkListBoxRow *b, gpointer data) {

@@ -9,6 +9,8 @@ struct _AxAnswerLayer {
   AxExchange *exchange;
   int lit;
   double threshold;
+  GPtrArray *layouts; /* of the labels that have a place */
+  GArray *places;     /* AxBox */
 };
 
 G_DEFINE_FINAL_TYPE(AxAnswerLayer, ax_answer_layer, AX_TYPE_LAYER)
@@ -46,25 +48,22 @@ static void append_box(GtkSnapshot *snapshot, AxBox box, gboolean lit, gboolean 
   cairo_destroy(cr);
 }
 
-static void append_label(GtkSnapshot *snapshot, const AxLabel *label, PangoLayout *layout) {
-  if (!label->placed)
-    return;
-  gtk_snapshot_append_color(snapshot, &(GdkRGBA){1, 0.82, 0.2, 0.95}, &GRAPHENE_RECT_INIT(label->place.x1, label->place.y1, label->width, label->height));
+static void append_label(GtkSnapshot *snapshot, AxBox place, PangoLayout *layout) {
+  gtk_snapshot_append_color(snapshot, &(GdkRGBA){1, 0.82, 0.2, 0.95}, &GRAPHENE_RECT_INIT(place.x1, place.y1, place.x2 - place.x1, place.y2 - place.y1));
   gtk_snapshot_save(snapshot);
-  gtk_snapshot_translate(snapshot, &GRAPHENE_POINT_INIT(label->place.x1 + PADDING, label->place.y1 + 1));
+  gtk_snapshot_translate(snapshot, &GRAPHENE_POINT_INIT(place.x1 + PADDING, place.y1 + 1));
   gtk_snapshot_append_layout(snapshot, layout, &(GdkRGBA){0.05, 0.05, 0.05, 1});
   gtk_snapshot_restore(snapshot);
 }
 
-static void ax_answer_layer_snapshot(AxLayer *layer, GtkWidget *widget, AxViewport *viewport, GtkSnapshot *snapshot) {
-  AxAnswerLayer *self = AX_ANSWER_LAYER(layer);
-  guint n = self->exchange ? ax_exchange_get_n_boxes(self->exchange) : 0;
-  g_autofree AxLabel *labels = g_new0(AxLabel, n);
+GArray *ax_answer_layer_place_labels(AxAnswerLayer *self, GtkWidget *widget, AxViewport *viewport, const GArray *obstacles) {
+  guint n = self->exchange ? ax_exchange_get_n_boxes(self->exchange) : 0, used = 0;
+  g_autofree AxLabel *labels = g_new0(AxLabel, n + obstacles->len);
   g_autoptr(GPtrArray) layouts = g_ptr_array_new_with_free_func(g_object_unref);
   AxBox view = {0, 0, ax_viewport_get_view_width(viewport), ax_viewport_get_view_height(viewport)};
-  gboolean any_lit = ax_answer_layer_get_n_lit(self) > 0;
-  guint placed = 0;
 
+  g_ptr_array_set_size(self->layouts, 0);
+  g_array_set_size(self->places, 0);
   for (guint i = 0; i < n; i++) {
     const AxAnswerBox *box = ax_exchange_get_box(self->exchange, i);
     g_autofree char *text = box->label ? g_strdup(box->label) : g_strdup_printf("%u", i + 1);
@@ -72,14 +71,35 @@ static void ax_answer_layer_snapshot(AxLayer *layer, GtkWidget *widget, AxViewpo
 
     if (!is_shown(self, box))
       continue;
-    append_box(snapshot, ax_viewport_box_to_view(viewport, box->box), is_lit(self, box), any_lit && !is_lit(self, box), view);
     g_ptr_array_add(layouts, gtk_widget_create_pango_layout(widget, text));
-    pango_layout_get_pixel_size(g_ptr_array_index(layouts, placed), &width, &height);
-    labels[placed++] = (AxLabel){ax_viewport_box_to_view(viewport, box->box), width + 2 * PADDING, height + 2, is_lit(self, box) ? 0 : 1};
+    pango_layout_get_pixel_size(g_ptr_array_index(layouts, used), &width, &height);
+    labels[used++] = (AxLabel){ax_viewport_box_to_view(viewport, box->box), width + 2 * PADDING, height + 2, is_lit(self, box) ? 0 : 1};
   }
-  ax_labels_place(labels, placed, view);
-  for (guint i = 0; i < placed; i++)
-    append_label(snapshot, &labels[i], g_ptr_array_index(layouts, i));
+  for (guint k = 0; k < obstacles->len; k++)
+    labels[used + k] = (AxLabel){.place = g_array_index(obstacles, AxBox, k), .fixed = TRUE};
+  ax_labels_place(labels, used + obstacles->len, view);
+  for (guint i = 0; i < used; i++)
+    if (labels[i].placed) {
+      g_array_append_val(self->places, labels[i].place);
+      g_ptr_array_add(self->layouts, g_object_ref(g_ptr_array_index(layouts, i)));
+    }
+  return self->places;
+}
+
+static void ax_answer_layer_snapshot(AxLayer *layer, GtkWidget *widget, AxViewport *viewport, GtkSnapshot *snapshot) {
+  AxAnswerLayer *self = AX_ANSWER_LAYER(layer);
+  guint n = self->exchange ? ax_exchange_get_n_boxes(self->exchange) : 0;
+  AxBox view = {0, 0, ax_viewport_get_view_width(viewport), ax_viewport_get_view_height(viewport)};
+  gboolean any_lit = ax_answer_layer_get_n_lit(self) > 0;
+
+  for (guint i = 0; i < n; i++) {
+    const AxAnswerBox *box = ax_exchange_get_box(self->exchange, i);
+
+    if (is_shown(self, box))
+      append_box(snapshot, ax_viewport_box_to_view(viewport, box->box), is_lit(self, box), any_lit && !is_lit(self, box), view);
+  }
+  for (guint i = 0; i < self->places->len; i++)
+    append_label(snapshot, g_array_index(self->places, AxBox, i), g_ptr_array_index(self->layouts, i));
 }
 
 static guint count(AxAnswerLayer *self, gboolean lit) {
@@ -125,6 +145,8 @@ static void ax_answer_layer_finalize(GObject *object) {
   if (self->exchange)
     g_signal_handlers_disconnect_by_data(self->exchange, self);
   g_clear_object(&self->exchange);
+  g_ptr_array_unref(self->layouts);
+  g_array_unref(self->places);
   G_OBJECT_CLASS(ax_answer_layer_parent_class)->finalize(object);
 }
 
@@ -133,6 +155,10 @@ static void ax_answer_layer_class_init(AxAnswerLayerClass *klass) {
   AX_LAYER_CLASS(klass)->snapshot = ax_answer_layer_snapshot;
 }
 
-static void ax_answer_layer_init(AxAnswerLayer *self) { self->lit = -1; }
+static void ax_answer_layer_init(AxAnswerLayer *self) {
+  self->lit = -1;
+  self->layouts = g_ptr_array_new_with_free_func(g_object_unref);
+  self->places = g_array_new(FALSE, FALSE, sizeof(AxBox));
+}
 
 AxAnswerLayer *ax_answer_layer_new(void) { return g_object_new(AX_TYPE_ANSWER_LAYER, NULL); }

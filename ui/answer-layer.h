@@ -17,6 +17,9 @@ void ax_answer_layer_set_exchange(AxAnswerLayer *self, AxExchange *exchange);
 void ax_answer_layer_set_lit(AxAnswerLayer *self, int sentence);
 /* Boxes below this confidence are not shown. */
 void ax_answer_layer_set_threshold(AxAnswerLayer *self, double confidence);
+/* Finds places for the labels in the view that is drawn next, away from the obstacles (AxBox in view pixels); an array of AxBox.
+ * (transfer none) */
+GArray *ax_answer_layer_place_labels(AxAnswerLayer *self, GtkWidget *widget, AxViewport *viewport, const GArray *obstacles);
 /* How many boxes are shown, and how many of them lit. */
 guint ax_answer_layer_get_n_shown(AxAnswerLayer *self);
 guint ax_answer_layer_get_n_lit(AxAnswerLayer *self);

@@ -161,9 +161,21 @@ void ax_ask_panel_focus_entry(AxAskPanel *self, AxTask task) {
 
 /* ---- making ---- */
 
-static void add_task(AxAskPanel *self, AxTask task) {
-  GtkWidget *button = gtk_button_new_with_label(ax_task_title(task));
+/* One word each: five of them stand in two lines. */
+static const char *short_title(AxTask task) {
+  switch (task) {
+  case AX_TASK_CLASSIFY: return _("Findings");
+  case AX_TASK_DETECT: return _("Abnormalities");
+  case AX_TASK_DESCRIBE: return _("Describe");
+  case AX_TASK_DIAGNOSE: return _("Diagnose");
+  default: return ax_task_title(task);
+  }
+}
 
+static void add_task(AxAskPanel *self, AxTask task) {
+  GtkWidget *button = gtk_button_new_with_label(short_title(task));
+
+  gtk_widget_set_tooltip_text(button, ax_task_title(task));
   g_object_set_data(G_OBJECT(button), "ax-task", GINT_TO_POINTER((int)task));
   g_signal_connect(button, "clicked", G_CALLBACK(on_task), self);
   gtk_flow_box_insert(GTK_FLOW_BOX(self->tasks), button, -1);
@@ -255,7 +267,9 @@ static void ax_ask_panel_init(AxAskPanel *self) {
   }
   gtk_widget_set_visible(self->notice, FALSE);
   gtk_flow_box_set_selection_mode(GTK_FLOW_BOX(self->tasks), GTK_SELECTION_NONE);
+  gtk_flow_box_set_min_children_per_line(GTK_FLOW_BOX(self->tasks), 2);
   gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(self->tasks), 3);
+  gtk_flow_box_set_homogeneous(GTK_FLOW_BOX(self->tasks), TRUE);
   gtk_flow_box_set_column_spacing(GTK_FLOW_BOX(self->tasks), 4);
   gtk_flow_box_set_row_spacing(GTK_FLOW_BOX(self->tasks), 4);
   for (guint i = 0; i < G_N_ELEMENTS(shown); i++)

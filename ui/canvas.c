@@ -124,8 +124,11 @@ static void ax_canvas_snapshot(GtkWidget *widget, GtkSnapshot *snapshot) {
   AxCanvas *self = AX_CANVAS(widget);
   graphene_rect_t all = GRAPHENE_RECT_INIT(0, 0, gtk_widget_get_width(widget), gtk_widget_get_height(widget));
 
-  GArray *places = ax_mark_layer_place_labels(self->mark_layer, widget, self->viewport);
+  GArray *marks = ax_mark_layer_place_labels(self->mark_layer, widget, self->viewport);
+  GArray *answers = ax_answer_layer_place_labels(self->answer_layer, widget, self->viewport, marks);
+  g_autoptr(GArray) places = g_array_copy(marks);
 
+  g_array_append_vals(places, answers->data, answers->len);
   ax_box_layer_set_obstacles(self->box_layer, (const AxBox *)(void *)places->data, places->len);
   gtk_snapshot_push_clip(snapshot, &all);
   ax_layer_snapshot(AX_LAYER(self->image_layer), widget, self->viewport, snapshot);

@@ -1,6 +1,7 @@
 #include "ui/sample-gallery.h"
 
 #include "ui/folder.h"
+#include "ui/install.h"
 #include "ui/thumbnail.h"
 #include <glib/gi18n-lib.h>
 
@@ -19,12 +20,12 @@ G_DEFINE_FINAL_TYPE(AxSampleGallery, ax_sample_gallery, GTK_TYPE_WIDGET)
 
 char *ax_sample_gallery_default_folder(void) {
   const char *named = g_getenv("ANATOMIX_SAMPLES");
+  char *installed;
 
   if (named)
     return g_strdup(named);
-  if (g_file_test(AX_SOURCE_SAMPLES, G_FILE_TEST_IS_DIR))
-    return g_strdup(AX_SOURCE_SAMPLES);
-  return g_strdup(AX_INSTALLED_SAMPLES);
+  installed = ax_install_share("anatomix/samples");
+  return installed ? installed : g_strdup(AX_SOURCE_SAMPLES);
 }
 
 /* ---- pictures ---- */

@@ -12,7 +12,7 @@ G_DECLARE_FINAL_TYPE(AxSampleGallery, ax_sample_gallery, AX, SAMPLE_GALLERY, Gtk
 /* Signal "chosen" (char *path). At most four samples are shown; none when the folder has none. */
 GtkWidget *ax_sample_gallery_new(const char *folder);
 
-/* The bundled samples: $ANATOMIX_SAMPLES, the source tree's data/samples, or the installed ones. */
+/* The bundled samples: $ANATOMIX_SAMPLES, the installed ones, or the source tree's data/samples. */
 char *ax_sample_gallery_default_folder(void);
 
 G_END_DECLS

@@ -1,5 +1,7 @@
 #include "ui/settings.h"
 
+#include "ui/install.h"
+
 #include <string.h>
 
 #define SCHEMA "org.anatomix.Viewer"
@@ -17,14 +19,16 @@ GSettings *ax_settings_get(void) {
   static GSettings *settings;
   static gboolean looked;
   g_autoptr(GSettingsSchema) schema = NULL;
+  g_autofree char *installed = NULL;
   GSettingsSchemaSource *source;
 
   if (looked)
     return settings;
   looked = TRUE;
+  installed = ax_install_share("glib-2.0/schemas");
   schema = find_in(AX_BUILT_SCHEMAS); /* of the build folder that this binary comes from, where it still is */
-  if (!schema)
-    schema = find_in(AX_INSTALLED_SCHEMAS);
+  if (!schema && installed)
+    schema = find_in(installed);
   source = g_settings_schema_source_get_default();
   if (!schema && source)
     schema = g_settings_schema_source_lookup(source, SCHEMA, TRUE);

@@ -218,4 +218,5 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   ax_main_window_add_round_actions(self);
   ax_main_window_add_export_actions(self);
   ax_main_window_add_ask_actions(self);
+  ax_main_window_add_settings(self);
 }

@@ -102,6 +102,10 @@ gboolean ax_main_window_is_in_round(AxMainWindow *self);
 gboolean ax_main_window_open_round(AxMainWindow *self, const char *path); /* FALSE: the file is no teaching round and no log of one */
 void ax_main_window_play(AxMainWindow *self, AxRoundPlayer *player, const char *folder);
 
+/* window-settings.c */
+void ax_main_window_add_settings(AxMainWindow *self);
+void ax_main_window_keep_size(AxMainWindow *self);
+
 /* window-open.c */
 /* Asks for a file; `chosen` gets its path. */
 void ax_main_window_choose_image(AxMainWindow *self, const char *title, void (*chosen)(AxMainWindow *self, const char *path));

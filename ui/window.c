@@ -105,8 +105,10 @@ static void update_hint(AxMainWindow *self) {
 
 void ax_main_window_update(AxMainWindow *self) {
   const char *name = ax_document_get_name(self->document);
+  g_autofree char *title = name[0] ? g_strdup_printf("%s – AnatomiX Viewer", name) : g_strdup("AnatomiX Viewer");
 
   gtk_stack_set_visible_child_name(self->content, page_of(self));
+  gtk_window_set_title(GTK_WINDOW(self), title); /* what the desktop calls the window */
   adw_window_title_set_title(self->title, name[0] ? name : "AnatomiX Viewer");
   adw_window_title_set_subtitle(self->title, name[0] ? "AnatomiX Viewer" : "");
   update_progress(self);
@@ -257,10 +259,16 @@ static void ax_main_window_dispose(GObject *object) {
   G_OBJECT_CLASS(ax_main_window_parent_class)->dispose(object);
 }
 
+static gboolean ax_main_window_close_request(GtkWindow *window) {
+  ax_main_window_keep_size(AX_MAIN_WINDOW(window));
+  return GTK_WINDOW_CLASS(ax_main_window_parent_class)->close_request(window);
+}
+
 static void ax_main_window_class_init(AxMainWindowClass *klass) {
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS(klass);
 
   G_OBJECT_CLASS(klass)->dispose = ax_main_window_dispose;
+  GTK_WINDOW_CLASS(klass)->close_request = ax_main_window_close_request;
   g_type_ensure(AX_TYPE_CANVAS);
   g_type_ensure(AX_TYPE_ANATOMY_LIST);
   g_type_ensure(AX_TYPE_FINDINGS_BARS);

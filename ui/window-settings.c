@@ -1,0 +1,41 @@
+/* What AxMainWindow keeps from one time to the next: its size, and whether the program is dark. */
+#include "ui/window-private.h"
+
+#include "ui/settings.h"
+
+static void apply_style(const char *style) {
+  AdwColorScheme scheme = g_strcmp0(style, "light") == 0    ? ADW_COLOR_SCHEME_FORCE_LIGHT
+                          : g_strcmp0(style, "system") == 0 ? ADW_COLOR_SCHEME_DEFAULT
+                                                            : ADW_COLOR_SCHEME_FORCE_DARK;
+
+  adw_style_manager_set_color_scheme(adw_style_manager_get_default(), scheme);
+}
+
+static void change_style(GSimpleAction *action, GVariant *value, gpointer self) {
+  g_simple_action_set_state(action, value);
+  ax_settings_set_string("style", g_variant_get_string(value, NULL));
+  apply_style(g_variant_get_string(value, NULL));
+}
+
+void ax_main_window_keep_size(AxMainWindow *self) {
+  int width, height;
+
+  gtk_window_get_default_size(GTK_WINDOW(self), &width, &height);
+  if (width > 0 && height > 0) {
+    ax_settings_set_int("window-width", width);
+    ax_settings_set_int("window-height", height);
+  }
+  ax_settings_set_boolean("window-maximized", gtk_window_is_maximized(GTK_WINDOW(self)));
+}
+
+void ax_main_window_add_settings(AxMainWindow *self) {
+  static const GActionEntry entries[] = {{"style", NULL, "s", "'dark'", change_style}};
+  g_autofree char *style = ax_settings_get_string("style", "dark");
+
+  g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
+  g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(G_ACTION_MAP(self), "style")), g_variant_new_string(style));
+  apply_style(style);
+  gtk_window_set_default_size(GTK_WINDOW(self), MAX(ax_settings_get_int("window-width", 1280), 640), MAX(ax_settings_get_int("window-height", 800), 480));
+  if (ax_settings_get_boolean("window-maximized", FALSE))
+    gtk_window_maximize(GTK_WINDOW(self));
+}
