@@ -7,6 +7,7 @@
 #include "engine/image/png-write.h"
 #include "engine/training/instruct-private.h"
 #include "engine/training/instruct_graph.h"
+#include "engine/training/instruct_module.h"
 #include "engine/training/phantom.h"
 
 /* ---- the sink ---- */
@@ -179,6 +180,24 @@ add_phantoms (const AxInstructConfig *config, GPtrArray *samples, AxInstructProg
   return TRUE;
 }
 
+/* ---- images that nobody read, as the module sees them ---- */
+
+static gboolean
+add_seen (const AxDataset *dataset, const AxSplit *split, const AxInstructConfig *config, GPtrArray *samples, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GPtrArray) images = ax_split_images (split, dataset, AX_SPLIT_TRAIN), unread = g_ptr_array_new ();
+  for (guint i = 0; i < images->len; i++) {
+    const AxDatasetImage *image = images->pdata[i];
+    if (!ax_dataset_image_is_read (image) && image->n_findings == 0)
+      g_ptr_array_add (unread, images->pdata[i]);
+  }
+  g_autofree char *cache = g_build_filename (config->out, "perceptions.safetensors", NULL);
+  g_autoptr (GPtrArray) facts = ax_image_facts_of_unread (unread, dataset, config->model, cache, config->flip, cancellable, error);
+  for (guint i = 0; facts != NULL && i < facts->len; i++)
+    ax_instruct_image (facts->pdata[i], file_names[AX_SPLIT_TRAIN], config, samples);
+  return facts != NULL;
+}
+
 /* Where the images come from: one of the two. */
 typedef struct {
   AxDataset *dataset;
@@ -230,6 +249,9 @@ ax_instruct_build (const AxInstructConfig *config, AxInstructProgress progress, 
   for (guint p = 0; p < AX_SPLIT_N; p++) {
     g_autoptr (GPtrArray) samples = source_part (&source, (AxSplitPart) p, config);
     if (p == AX_SPLIT_TRAIN && !add_phantoms (config, samples, progress, user_data, cancellable, error))
+      return FALSE;
+    if (p == AX_SPLIT_TRAIN && config->model != NULL && source.graphs == NULL &&
+        !add_seen (source.dataset, source.split, config, samples, cancellable, error))
       return FALSE;
     g_autofree char *name = g_strconcat (file_names[p], ".json", NULL), *path = g_build_filename (config->out, name, NULL);
     if (g_cancellable_set_error_if_cancelled (cancellable, error) || !ax_instruct_save (samples, path, error))

@@ -15,6 +15,7 @@ ax_instruct_config_free (AxInstructConfig *config)
   g_free (config->labels);
   g_free (config->images);
   g_free (config->out);
+  g_free (config->model);
   g_free (config);
 }
 
@@ -46,7 +47,7 @@ resolve (const char *config_path, const char *value)
 static gboolean
 check_keys (JsonObject *object, const char *path, GError **error)
 {
-  static const char *const known[] = { "data", "split", "scene_graphs", "labels", "images", "out", "seed", "flip", "unread", "weak", "per_image", "phantoms", "phantom_size", "phantom_seed", NULL };
+  static const char *const known[] = { "data", "split", "scene_graphs", "labels", "images", "out", "seed", "flip", "unread", "weak", "model", "per_image", "phantoms", "phantom_size", "phantom_seed", NULL };
   g_autoptr (GList) members = json_object_get_members (object);
   for (GList *l = members; l != NULL; l = l->next)
     if (!g_strv_contains (known, l->data) && !g_str_has_prefix (l->data, "//")) {
@@ -90,10 +91,11 @@ read_config (JsonObject *object, const char *path, AxInstructConfig *c, GError *
 {
   gint64 seed = (gint64) c->seed, phantoms = 0, size = c->phantom_size, phantom_seed = (gint64) c->phantom_seed;
   const gboolean graphs = json_object_has_member (object, "scene_graphs");
-  const char *data, *split, *out, *images = NULL;
+  const char *data, *split, *out, *images = NULL, *model = NULL;
   if (!check_keys (object, path, error) || (data = ax_json_get_string (object, graphs ? "scene_graphs" : "data", error)) == NULL ||
       (split = ax_json_get_string (object, graphs ? "labels" : "split", error)) == NULL || (out = ax_json_get_string (object, "out", error)) == NULL ||
       (json_object_has_member (object, "images") && (images = ax_json_get_string (object, "images", error)) == NULL) ||
+      (json_object_has_member (object, "model") && (model = ax_json_get_string (object, "model", error)) == NULL) ||
       !optional_int (object, "seed", 0, G_MAXINT64, &seed, error) || !optional_int (object, "phantoms", 0, 1000000, &phantoms, error) ||
       !optional_int (object, "phantom_size", 64, 2048, &size, error) || !optional_int (object, "phantom_seed", 0, G_MAXINT64 / 2, &phantom_seed, error) ||
       (json_object_has_member (object, "flip") && !ax_json_get_boolean (object, "flip", &c->flip, error)) ||
@@ -104,6 +106,7 @@ read_config (JsonObject *object, const char *path, AxInstructConfig *c, GError *
   *(graphs ? &c->labels : &c->split_file) = resolve (path, split);
   c->images = images != NULL ? resolve (path, images) : NULL;
   c->out = resolve (path, out);
+  c->model = model != NULL ? resolve (path, model) : NULL;
   c->seed = (guint64) seed;
   c->phantoms = (guint) phantoms;
   c->phantom_size = (guint) size;

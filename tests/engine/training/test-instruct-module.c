@@ -1,0 +1,107 @@
+/* Facts as the Anatomy Perception Module sees them: findings and boxes from sentences, what is absent, and answers that the prompt holds. */
+#include <string.h>
+
+#include "engine/training/instruct_build.h"
+#include "engine/training/instruct_module.h"
+
+static char file[] = "00000007_001.jpg", patient[] = "7";
+
+/* A plausible chest: 36 boxes by side and height, every structure healthy. */
+static void
+perceive (AxLmPerception *p)
+{
+  static const struct { int i; AxBox box; } placed[] = {
+    { 4, { 420, 500, 700, 800 } }, { 11, { 560, 150, 900, 820 } }, { 20, { 130, 150, 480, 800 } }, { 13, { 580, 150, 840, 380 } }, { 12, { 570, 370, 880, 590 } },
+    { 10, { 600, 580, 900, 820 } }, { 22, { 200, 150, 480, 370 } }, { 21, { 150, 360, 470, 580 } }, { 19, { 130, 570, 450, 800 } }, { 33, { 820, 740, 900, 830 } },
+    { 35, { 130, 720, 210, 810 } }, { 9, { 600, 760, 900, 840 } }, { 18, { 130, 740, 450, 820 } },
+  };
+  memset (p, 0, sizeof *p);
+  for (guint i = 0; i < AX_N_ANATOMY; i++) {
+    p->boxes[i] = (AxBox) { 480, 300, 560, 420 };
+    p->sentences[i] = "Left lung is healthy.";
+  }
+  for (guint k = 0; k < G_N_ELEMENTS (placed); k++)
+    p->boxes[placed[k].i] = placed[k].box;
+}
+
+static const AxDatasetImage image = { .file = file, .patient = patient, .age = 50, .sex = 'F', .view = AX_VIEW_AP };
+
+static const AxKnownFinding *
+finding (const AxImageFacts *f, AxBoxLabel label, AxSide side)
+{
+  for (guint i = 0; i < f->n; i++)
+    if (f->findings[i].label == label && (side == AX_SIDE_NONE || f->findings[i].place.side == side))
+      return &f->findings[i];
+  return NULL;
+}
+
+static void
+assert_box (AxBox a, AxBox b)
+{
+  g_assert_cmpfloat (ax_box_iou (a, b), >, 0.999);
+}
+
+static void
+test_normal (void)
+{
+  AxLmPerception p;
+  perceive (&p);
+  g_autoptr (AxImageFacts) f = ax_image_facts_from_module (&image, "x.jpg", FALSE, &p);
+  g_assert_cmpuint (f->n, ==, 0);
+  g_assert_true (f->normal && f->read && f->ok && f->complete && !f->flip);
+  g_assert_cmpstr (f->dataset, ==, "module");
+  g_assert_cmpuint (f->absent, ==, 1u << AX_MARK_LUNG_OPACITY | 1u << AX_MARK_PLEURAL_EFFUSION | 1u << AX_MARK_CARDIOMEGALY);
+  g_assert_true (f->known[AX_LABEL_NO_FINDING] && f->value[AX_LABEL_NO_FINDING]);
+  /* Nothing is said of what the module cannot see. */
+  g_assert_false (f->known[AX_LABEL_PNEUMOTHORAX]);
+}
+
+static void
+test_findings (void)
+{
+  AxLmPerception p;
+  perceive (&p);
+  p.sentences[13] = p.sentences[12] = "Left upper lung zone shows lung opacity.";
+  p.sentences[35] = "Right costodiaphragmatic recess shows pleural effusion.";
+  p.sentences[4] = "Cardiac shadow viewed radiologically or Heart shows cardiomegaly.";
+  g_autoptr (AxImageFacts) f = ax_image_facts_from_module (&image, "x.jpg", TRUE, &p);
+  g_assert_cmpuint (f->n, ==, 3);
+  g_assert_true (f->flip && !f->normal);
+  g_assert_cmpuint (f->absent, ==, 0);
+  /* Two zones of a side are one finding over both; an effusion of the recess lies in the lower zone. */
+  const AxKnownFinding *opacity = finding (f, AX_BOX_LUNG_OPACITY, AX_SIDE_LEFT), *fluid = finding (f, AX_BOX_EFFUSION, AX_SIDE_RIGHT);
+  const AxKnownFinding *heart = finding (f, AX_BOX_CARDIOMEGALY, AX_SIDE_NONE);
+  g_assert_true (opacity != NULL && fluid != NULL && heart != NULL);
+  assert_box (opacity->box, (AxBox) { 570, 150, 880, 590 });
+  assert_box (fluid->box, p.boxes[19]);
+  assert_box (heart->box, p.boxes[4]);
+  g_assert_true (f->value[AX_LABEL_LUNG_OPACITY] && f->value[AX_LABEL_PLEURAL_EFFUSION] && f->value[AX_LABEL_CARDIOMEGALY] && !f->value[AX_LABEL_NO_FINDING]);
+
+  AxInstructConfig config = { 0 };
+  ax_instruct_config_defaults (&config);
+  g_autoptr (GPtrArray) samples = g_ptr_array_new_with_free_func ((GDestroyNotify) ax_instruct_sample_free);
+  ax_instruct_image (f, "train", &config, samples);
+  guint diagnoses = 0, seen[AX_INSTRUCT_N_TASKS] = { 0 };
+  for (guint i = 0; i < samples->len; i++) {
+    const AxInstructSample *s = samples->pdata[i];
+    seen[s->task]++;
+    g_assert_true (s->flip);
+    g_assert_cmpstr (s->image_path, ==, "x.jpg");
+    g_assert_null (strstr (s->response[0], "neumothorax"));    /* never looked for */
+    if (s->task == AX_INSTRUCT_DIAGNOSIS && (strcmp (s->response[0], "Lung Opacity") == 0 || strcmp (s->response[0], "Pleural Effusion") == 0 ||
+                                             strcmp (s->response[0], "Cardiomegaly") == 0))
+      diagnoses++;
+  }
+  g_assert_cmpuint (diagnoses, >, 0);
+  for (guint t = 0; t < AX_INSTRUCT_N_TASKS; t++)
+    g_assert_cmpuint (seen[t], >, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/instruct-module/normal", test_normal);
+  g_test_add_func ("/instruct-module/findings", test_findings);
+  return g_test_run ();
+}
