@@ -377,7 +377,7 @@ ax_image_facts_from_phantom (const char *text, gsize size, const char *id, const
       return NULL;
     }
   if (size == 0 || !g_utf8_validate_len (text, size, NULL) || !json_parser_load_from_data (parser, text, (gssize) size, NULL) ||
-      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
+      json_parser_get_root (parser) == NULL || !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
     bad_phantom (error, id, "not a JSON object");
     return NULL;
   }

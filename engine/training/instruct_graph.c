@@ -94,7 +94,7 @@ ax_image_facts_from_scene_graph (const char *text, gsize size, const char *name,
 {
   g_autoptr (JsonParser) parser = json_parser_new ();
   if (size == 0 || !nesting_is_sane (text, size) || !g_utf8_validate_len (text, size, NULL) || !json_parser_load_from_data (parser, text, (gssize) size, NULL) ||
-      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
+      json_parser_get_root (parser) == NULL || !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
     bad (error, name, "not a JSON object");
     return NULL;
   }

@@ -297,12 +297,13 @@ test_graph (void)
   g_assert_cmpstr (f->patient, ==, "10000032");
   g_assert_cmpint (f->view, ==, AX_VIEW_AP);
   static const char *const bad[] = {
-    "", "[]", "{}", "{\"image_id\": \"a\"}", GRAPH ("3"), GRAPH (OBJECT ("Left lung", "[1, 2, 3]")), GRAPH (OBJECT ("Left lung", "[1, 2, 3, \"4\"]")),
+    "", " ", "//", "[]", "{}", "{\"image_id\": \"a\"}", GRAPH ("3"), GRAPH (OBJECT ("Left lung", "[1, 2, 3]")), GRAPH (OBJECT ("Left lung", "[1, 2, 3, \"4\"]")),
     GRAPH (OBJECT ("Left lung", "[1, 2, 3, 4e300]")), GRAPH ("{\"name\": \"Left lung\"}"),
   };
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
     g_autoptr (GError) reason = NULL;
     g_assert_null (ax_image_facts_from_scene_graph (bad[i], strlen (bad[i]), "g", NULL, &reason));
+    g_assert_null (ax_image_facts_from_phantom (bad[i], strlen (bad[i]), "p", "p.png", NULL));
     g_assert_error (reason, AX_DATA_ERROR, AX_DATA_ERROR_READ);
   }
   for (gsize n = 0; n < sizeof good - 1; n++)
