@@ -5,7 +5,11 @@
  * where x' is x rounded to int8 steps of its own blocks. The first sum is computed from the upper halves. The other two are bounded block by block with the
  * inequality of Cauchy and Schwarz: the second by |l - 7.5| |x_b| after the few largest x of the block, for which |l - 7.5| <= 7.5 is the better
  * bound, are taken out; the third by |16 h - 120.5| |x_b - x'_b|. Of both lengths the row keeps the largest over its blocks (AxSpread).
- * Rows whose value and bound together stay below the exact value of the best row cannot be the largest. */
+ * Rows whose value and bound together stay below the exact value of the best row cannot be the largest.
+ *
+ * Measured with the head of Gemma 3 270M (262,144 x 640) on 16 states of a report's text: 47 to 19,423 rows are finished, half of the time fewer than 2,600
+ * (without taking large x out and with one length for all rows it was 12,000). One Zen 5 core beside other work: 3.6 ms against 6.2 for all rows, with
+ * AVX2 code 4.5 against 7.7. */
 #include "kernels/cpu/qmatrix.h"
 
 #include <math.h>
