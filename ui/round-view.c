@@ -48,6 +48,12 @@ static void on_perceived(GObject *session, GAsyncResult *result, gpointer data) 
   look_free(look);
 }
 
+/* Stays beside the empty picture for as long as the case is on screen. NULL for none. */
+static void show_problem(AxRoundView *self, const char *text) {
+  gtk_label_set_text(self->problem, text ? text : "");
+  gtk_widget_set_visible(GTK_WIDGET(self->problem), text != NULL);
+}
+
 static void load_image(GTask *task, gpointer source, gpointer path, GCancellable *cancellable) {
   g_autoptr(GError) error = NULL;
   g_autoptr(AxImage) image = ax_image_load(path, cancellable, &error);
@@ -70,7 +76,7 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer data) {
   }
   if (!pyramid) {
     self->looking = FALSE;
-    ax_round_view_say(self, error->message);
+    show_problem(self, error->message);
     update_reveal(self);
     look_free(look);
     return;
@@ -91,10 +97,9 @@ static void load(AxRoundView *self, const AxRoundCase *c) {
   g_autoptr(GTask) task = NULL;
   Look *look;
 
-  if (!path) {
-    ax_round_view_say(self, error->message);
+  show_problem(self, error ? error->message : NULL);
+  if (!path)
     return;
-  }
   look = g_new0(Look, 1);
   *look = (Look){g_object_ref(self), (guint)self->shown, c->mirror};
   self->looking = !ax_round_player_is_replay(self->player);
@@ -300,6 +305,7 @@ static void ax_round_view_class_init(AxRoundViewClass *klass) {
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, question);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, instruction);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, hint);
+  gtk_widget_class_bind_template_child(widget_class, AxRoundView, problem);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, hint_button);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, answer_button);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, reveal_button);

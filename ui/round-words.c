@@ -43,8 +43,8 @@ const char *ax_round_instruction(const AxRoundCase *c) {
   switch (c->task) {
   case AX_ROUND_FIND: return _("Draw a box around it (or press Return on the picture, then Ctrl and arrows).");
   case AX_ROUND_DRAW: return _("Draw a box around each one (D for another), or answer without a box if there is none.");
-  case AX_ROUND_NAME: return c->choices ? _("Choose one (1 to 9).") : _("Type its name.");
-  case AX_ROUND_SIDE: return _("Look for the heart and the stomach, then choose (1 to 3).");
+  case AX_ROUND_NAME: return c->choices ? _("Choose one (number keys).") : _("Type its name.");
+  case AX_ROUND_SIDE: return _("Look for the heart and the stomach, then choose (number keys).");
   case AX_ROUND_IMPRESSION:
   default: return _("Name the findings with their sides, in English, or write that the film is normal.");
   }

@@ -24,6 +24,7 @@ struct _AxMainWindow {
   void (*chosen)(AxMainWindow *self, const char *path); /* what it is open for */
   gboolean mirror;               /* the mirror test is on */
   AxRoundView *round;            /* of the content, once a round was played; or NULL */
+  char *round_path;              /* of the round to which the last case went, or NULL */
   AxVisibility *visibility;
   GArray *presets;               /* AxPreset of the image, made when first asked for */
   /* of the template */
@@ -101,6 +102,7 @@ void ax_main_window_update_round(AxMainWindow *self);
 gboolean ax_main_window_is_in_round(AxMainWindow *self);
 gboolean ax_main_window_open_round(AxMainWindow *self, const char *path); /* FALSE: the file is no teaching round and no log of one */
 void ax_main_window_play(AxMainWindow *self, AxRoundPlayer *player, const char *folder);
+void ax_main_window_make_round(AxMainWindow *self, const char *folder, guint32 seed); /* about the anatomy of the folder's images */
 
 /* window-settings.c */
 void ax_main_window_add_settings(AxMainWindow *self);

@@ -1,10 +1,17 @@
 /* Teaching rounds in AxMainWindow: opening, playing, leaving; making cases and whole rounds. */
 #include "ui/window-private.h"
 
+#include "ui/round-editor.h"
+#include "ui/round-maker.h"
 #include <glib/gi18n-lib.h>
+
+/* A round that makes itself looks at so many images of the folder and asks so many questions: what fits into a lesson. */
+#define N_IMAGES 12
+#define N_CASES 20
 
 static const AxKey keys[] = {
   {"<Control>r", "win.round-open"},
+  {"<Control>t", "win.round-add"},
 };
 
 gboolean ax_main_window_is_in_round(AxMainWindow *self) { return self->round && ax_round_view_get_player(self->round); }
@@ -28,6 +35,14 @@ void ax_main_window_play(AxMainWindow *self, AxRoundPlayer *player, const char *
   ax_main_window_update(self);
 }
 
+/* The reason may be long: a toast would cut it. */
+static void refuse(AxMainWindow *self, const char *reason) {
+  GtkWidget *dialog = adw_message_dialog_new(GTK_WINDOW(self), _("This round cannot be played"), reason);
+
+  adw_message_dialog_add_response(ADW_MESSAGE_DIALOG(dialog), "close", _("_Close"));
+  gtk_window_present(GTK_WINDOW(dialog));
+}
+
 static void play_file(AxMainWindow *self, const char *path, gboolean replay) {
   g_autoptr(GError) error = NULL;
   g_autoptr(AxRound) round = replay ? NULL : ax_round_load(path, &error);
@@ -36,9 +51,9 @@ static void play_file(AxMainWindow *self, const char *path, gboolean replay) {
   g_autofree char *folder = g_path_get_dirname(path);
 
   if (!player)
-    ax_main_window_toast(self, error->message);
+    refuse(self, error->message);
   else if (ax_round_player_get_length(player) == 0)
-    ax_main_window_toast(self, _("This round has no cases yet."));
+    refuse(self, _("It has no cases yet."));
   else
     ax_main_window_play(self, player, folder);
 }
@@ -68,12 +83,114 @@ static void on_open(GSimpleAction *action, GVariant *parameter, gpointer data) {
   gtk_file_chooser_set_filter(GTK_FILE_CHOOSER(self->chooser), filter);
 }
 
+/* ---- making a case of the open image ---- */
+
+static void on_added(AxMainWindow *self, const char *path) {
+  g_autofree char *name = g_path_get_basename(path), *text = g_strdup_printf(_("The case is in %s."), name);
+
+  g_free(self->round_path);
+  self->round_path = g_strdup(path);
+  ax_main_window_toast(self, text);
+}
+
+/* What was drawn for it; else the box of the selected structure. */
+static guint boxes_for_case(AxMainWindow *self, AxBox boxes[AX_ROUND_MAX_BOXES]) {
+  AxMarks *marks = ax_document_get_marks(self->document);
+  int selected = ax_canvas_get_selected(self->canvas);
+  guint n = 0;
+
+  for (guint i = 0; i < ax_marks_get_n(marks) && n < AX_ROUND_MAX_BOXES; i++)
+    if (ax_marks_get(marks, i)->kind == AX_MARK_BOX)
+      boxes[n++] = ax_mark_get_box(ax_marks_get(marks, i));
+  if (n == 0 && selected >= 0)
+    n = ax_box_layer_get_box(ax_canvas_get_box_layer(self->canvas), (guint)selected, &boxes[0]);
+  return n;
+}
+
+static void on_add(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+  const char *path = ax_document_get_path(self->document);
+  int selected = ax_canvas_get_selected(self->canvas);
+  AxBox boxes[AX_ROUND_MAX_BOXES];
+  guint n = boxes_for_case(self, boxes);
+  AxRoundEditor *editor;
+
+  if (!path)
+    return;
+  editor = ax_round_editor_new(GTK_WINDOW(self), path, boxes, n, selected >= 0 ? ax_anatomy_name((guint)selected) : NULL, self->round_path);
+  g_signal_connect_object(editor, "added", G_CALLBACK(on_added), self, G_CONNECT_SWAPPED);
+  gtk_window_present(GTK_WINDOW(editor));
+}
+
+/* ---- a round that makes itself ---- */
+
+typedef struct {
+  AxMainWindow *window; /* holds it */
+  AdwToast *toast;
+  GCancellable *cancellable;
+  char *folder;
+} Making;
+
+static void making_free(Making *making) {
+  adw_toast_dismiss(making->toast);
+  g_object_unref(making->toast);
+  g_object_unref(making->cancellable);
+  g_object_unref(making->window);
+  g_free(making->folder);
+  g_free(making);
+}
+
+static void on_making(double fraction, const char *stage, gpointer data) {
+  Making *making = data;
+  g_autofree char *text = g_strdup_printf(_("Looking at the folder’s images: %.0f %%"), 100 * fraction);
+
+  adw_toast_set_title(making->toast, text);
+}
+
+static void on_made(GObject *session, GAsyncResult *result, gpointer data) {
+  Making *making = data;
+  AxMainWindow *self = making->window;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AxRound) round = ax_round_maker_run_finish(AX_SESSION(session), result, &error);
+
+  if (self->document && round) {
+    g_autoptr(AxRoundPlayer) player = ax_round_player_new(round);
+
+    ax_main_window_play(self, player, making->folder);
+  } else if (self->document && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+    ax_main_window_toast(self, error->message);
+  }
+  making_free(making);
+}
+
+void ax_main_window_make_round(AxMainWindow *self, const char *folder, guint32 seed) {
+  Making *making = g_new0(Making, 1);
+
+  *making = (Making){g_object_ref(self), g_object_ref_sink(adw_toast_new(_("Looking at the folder’s images"))), g_cancellable_new(), g_strdup(folder)};
+  adw_toast_set_timeout(making->toast, 0);
+  adw_toast_set_button_label(making->toast, _("Cancel"));
+  g_signal_connect_object(making->toast, "button-clicked", G_CALLBACK(g_cancellable_cancel), making->cancellable, G_CONNECT_SWAPPED);
+  adw_toast_overlay_add_toast(self->toasts, g_object_ref(making->toast));
+  ax_round_maker_run_async(self->session, folder, N_IMAGES, N_CASES, seed, on_making, making, making->cancellable, on_made, making);
+}
+
+static void on_anatomy(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+  const char *path = ax_document_get_path(self->document);
+  g_autofree char *folder = path ? g_path_get_dirname(path) : NULL;
+
+  if (folder)
+    ax_main_window_make_round(self, folder, g_random_int());
+}
+
 /* What is for the window's own picture rests while a round is played. */
 void ax_main_window_update_round(AxMainWindow *self) {
   static const char *const resting[] = {"previous", "next",  "perceive", "search", "hide-structure", "boxes", "mirror",    "tool",        "ratio",
                                         "calibrate", "undo", "redo",     "compare", "delete-mark",    "delete-marks", "next-mark", "previous-mark", "next-handle"};
-  gboolean playing = ax_main_window_is_in_round(self);
+  gboolean playing = ax_main_window_is_in_round(self), file = ax_document_get_path(self->document) && ax_document_get_image(self->document);
 
+  ax_main_window_enable(self, "round-add", file && !playing);
+  ax_main_window_enable(self, "round-anatomy", file && !playing);
   for (guint i = 0; playing && i < G_N_ELEMENTS(resting); i++)
     ax_main_window_enable(self, resting[i], FALSE);
   if (playing) {
@@ -87,6 +204,8 @@ void ax_main_window_update_round(AxMainWindow *self) {
 void ax_main_window_add_round_actions(AxMainWindow *self) {
   static const GActionEntry entries[] = {
     {"round-open", on_open},
+    {"round-add", on_add},
+    {"round-anatomy", on_anatomy},
   };
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);

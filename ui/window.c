@@ -248,6 +248,7 @@ static void ax_main_window_dispose(GObject *object) {
     ax_ask_panel_set_asker(self->ask_panel, NULL);
   g_clear_object(&self->asker);
   g_clear_object(&self->link);
+  g_clear_pointer(&self->round_path, g_free);
   g_clear_object(&self->prior);
   if (self->chooser)
     gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));

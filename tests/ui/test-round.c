@@ -1,5 +1,6 @@
 /* Teaching rounds in the window under Xvfb, driven by real mouse and key events, on the session of fake-session.c. */
 #include "tests/ui/drive.h"
+#include "ui/round-editor.h"
 #include "ui/round-view-private.h"
 #include "ui/window-private.h"
 
@@ -240,8 +241,87 @@ static void test_presenter_and_replay(void) {
   close_window(window);
 }
 
+static gboolean is_answered(gpointer window) { return ax_document_get_perception(ax_main_window_get_document(window), FALSE) != NULL; }
+static gboolean is_playing(gpointer window) { return ax_main_window_is_in_round(window) && ax_round_view_is_loaded(((AxMainWindow *)window)->round); }
+
+static GtkWindow *find_window(GType type) {
+  g_autoptr(GList) windows = gtk_window_list_toplevels();
+
+  for (GList *link = windows; link; link = link->next)
+    if (G_TYPE_CHECK_INSTANCE_TYPE(link->data, type))
+      return link->data;
+  g_error("no %s is open", g_type_name(type));
+}
+
+/* A teacher adds the open image with the selected structure; a round of the whole folder makes itself. */
+static void test_make(void) {
+  g_autofree char *film = g_build_filename(folder, "film.png", NULL), *path = g_build_filename(folder, "made.json", NULL);
+  g_autoptr(AxSession) session = ax_session_new("model");
+  AxMainWindow *window = ax_main_window_new(application, session);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AxRound) round = NULL;
+  AxRoundEditor *editor;
+  AxRoundCase *c;
+
+  ax_test_show(GTK_WINDOW(window), 1024, 700);
+  ax_main_window_open(window, film);
+  ax_test_wait(is_answered, window);
+  ax_canvas_set_selected(window->canvas, ax_anatomy_find("Heart"));
+  ax_test_xdotool("key ctrl+t");
+  ax_test_run_for(400);
+  editor = AX_ROUND_EDITOR(find_window(AX_TYPE_ROUND_EDITOR));
+  ax_test_focus(GTK_WINDOW(editor));
+  ax_test_run_for(200);
+  picture("editor");
+  c = ax_round_editor_get_case(editor);
+  g_assert_cmpint(c->task, ==, AX_ROUND_FIND);
+  g_assert_cmpuint(c->n_boxes, ==, 1);
+  ax_round_case_free(c);
+  g_assert_true(ax_round_editor_add_to(editor, path));
+  ax_test_focus(GTK_WINDOW(window));
+  g_assert_cmpstr(window->round_path, ==, path);
+  round = ax_round_load(path, &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(ax_round_get_case(round, 0)->subject, ==, ax_anatomy_name((guint)ax_anatomy_find("Heart")));
+  g_assert_cmpstr(ax_round_get_case(round, 0)->image, ==, "film.png");
+  ax_main_window_make_round(window, folder, 5);
+  ax_test_wait(is_playing, window);
+  g_assert_cmpuint(ax_round_player_get_length(ax_round_view_get_player(window->round)), ==, 20);
+  g_assert_nonnull(ax_round_player_get_log(ax_round_view_get_player(window->round))->round->source);
+  ax_test_xdotool("key Right");
+  ax_test_wait(is_loaded, window->round);
+  ax_test_run_for(200);
+  picture("anatomy");
+  close_window(window);
+}
+
+/* What cannot be played is said, and the window goes on. */
+static void test_broken(void) {
+  g_autofree char *path = g_build_filename(folder, "round.json", NULL);
+  g_autoptr(AxSession) session = ax_session_new("model");
+  AxMainWindow *window = ax_main_window_new(application, session);
+
+  ax_test_show(GTK_WINDOW(window), 1024, 700);
+  g_assert_true(g_file_set_contents(path, "{\"format\": \"anatomix teaching round\", \"version\": 9}", -1, NULL));
+  ax_main_window_open(window, path);
+  ax_test_run_for(200);
+  g_assert_false(ax_main_window_is_in_round(window));
+  picture("broken");
+  ax_test_focus(find_window(ADW_TYPE_MESSAGE_DIALOG));
+  ax_test_xdotool("key Escape");
+  ax_test_focus(GTK_WINDOW(window));
+  g_assert_true(g_file_set_contents(path, "{\"format\": \"anatomix teaching round\", \"version\": 1, \"title\": \"T\", \"cases\": [{\"id\": \"a\", \"image\": \"gone.png\", \"task\": \"impression\"}]}", -1, NULL));
+  ax_main_window_open(window, path);
+  ax_test_run_for(300);
+  g_assert_true(ax_main_window_is_in_round(window)); /* the case is there, its image is not: said, and the next can be gone to */
+  g_assert_false(ax_round_view_is_loaded(window->round));
+  g_assert_nonnull(strstr(gtk_label_get_text(window->round->problem), "gone.png"));
+  picture("missing-image");
+  close_window(window);
+}
+
 int main(int argc, char **argv) {
-  static const char *const files[] = {"film.png", "round.json", "results.csv", "sitting.json", "again.json"};
+  static const char *const files[] = {"film.png", "round.json", "results.csv", "sitting.json", "again.json", "made.json"};
   int status;
 
   g_test_init(&argc, &argv, NULL);
@@ -252,6 +332,8 @@ int main(int argc, char **argv) {
   write_film("film.png", 512, 600);
   g_test_add_func("/ui/round/play", test_play);
   g_test_add_func("/ui/round/presenter-and-replay", test_presenter_and_replay);
+  g_test_add_func("/ui/round/make", test_make);
+  g_test_add_func("/ui/round/broken", test_broken);
   status = g_test_run();
   for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
     g_autofree char *path = g_build_filename(folder, files[i], NULL);

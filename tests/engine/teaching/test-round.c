@@ -1,7 +1,9 @@
 /* Rounds: the rules, the file, what a broken or hostile one meets, rounds that make themselves. */
+#include "engine/teaching/store.h"
 #include "tests/engine/teaching/film.h"
 
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -131,6 +133,51 @@ test_images (void)
   g_rmdir (folder), g_rmdir (neighbour), g_rmdir (top);
 }
 
+/* A teacher adds cases: images inside the folder stay, others are copied once, a name that is taken is changed, a bad case leaves nothing behind. */
+static void
+test_store (void)
+{
+  static const struct { const char *image, *name; } added[] = { { "r/sub/in.png", "sub/in.png" }, { "a/film.png", "film.png" }, { "a/film.png", "film.png" }, { "b/film.png", "film-2.png" } };
+  static const char *const files[] = { "r/sub/in.png", "a/film.png", "b/film.png", "r/film.png", "r/film-2.png", "r/round.json", "r/other.json", "r/sub", "r", "a", "b" };
+  g_autofree char *top = g_dir_make_tmp ("ax-store-XXXXXX", NULL), *path = g_build_filename (top, "r", "round.json", NULL), *other = g_build_filename (top, "r", "other.json", NULL);
+  g_autoptr (AxRoundCase) c = ax_round_case_new (AX_ROUND_SIDE, NULL);
+  g_autoptr (GError) error = NULL;
+  for (guint i = 0; i < 3; i++) {
+    g_autofree char *image = g_build_filename (top, files[i], NULL), *folder = g_path_get_dirname (image);
+    g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+    g_assert_true (g_file_set_contents (image, files[i], -1, NULL));
+  }
+  g_autofree char *film = g_build_filename (top, "a", "film.png", NULL), *copy = g_build_filename (top, "r", "film.png", NULL);
+  g_assert_false (ax_round_store_case (path, "New", c, film, &error)); /* has no side */
+  g_assert_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS) || g_file_test (copy, G_FILE_TEST_EXISTS));
+  c->side = AX_ROUND_LEFT;
+  c->subject = g_strdup ("stomach bubble");
+  for (guint i = 0; i < G_N_ELEMENTS (added); i++) {
+    g_autofree char *image = g_build_filename (top, added[i].image, NULL);
+    g_assert_true (ax_round_store_case (path, "New", c, image, &error));
+    g_autoptr (AxRound) round = ax_round_load (path, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (ax_round_n_cases (round), ==, i + 1);
+    g_assert_cmpstr (round->title, ==, "New");
+    g_assert_cmpstr (ax_round_get_case (round, i)->image, ==, added[i].name);
+    g_autofree char *folder = g_path_get_dirname (path), *found = ax_round_find_image (folder, ax_round_get_case (round, i), &error);
+    g_assert_no_error (error);
+  }
+  g_assert_true (g_file_set_contents (other, "{}", -1, NULL)); /* a file that is no round stays as it is */
+  g_assert_false (ax_round_store_case (other, "New", c, film, &error));
+  g_assert_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_false (ax_round_store_case (path, "New", c, "/nowhere/film.png", &error));
+  g_assert_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_IMAGE);
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_autofree char *file = g_build_filename (top, files[i], NULL);
+    remove (file);
+  }
+  g_assert_cmpint (g_rmdir (top), ==, 0);
+}
+
 static void
 test_missing_file (void)
 {
@@ -202,6 +249,7 @@ main (int argc, char **argv)
   g_test_add_func ("/teaching/round/broken", test_broken);
   g_test_add_func ("/teaching/round/mutations", test_mutations);
   g_test_add_func ("/teaching/round/images", test_images);
+  g_test_add_func ("/teaching/round/store", test_store);
   g_test_add_func ("/teaching/round/missing-file", test_missing_file);
   g_test_add_func ("/teaching/round/too-many", test_too_many);
   g_test_add_func ("/teaching/round/anatomy", test_anatomy);
