@@ -12,6 +12,7 @@ struct _AxRoundPlayer {
   gboolean *heard;         /* [cases] the model was let speak */
   gboolean *hinted;        /* [cases] */
   AxRoundAnswer **voices;  /* [cases] what the model says, before the learner has answered */
+  int *pairs;              /* [cases] kept in the mirror test, plus 1; 0: not known */
   gint64 *spent, since;    /* [cases] microseconds before this visit; when the visit began */
 };
 
@@ -133,6 +134,8 @@ gboolean ax_round_player_show_hint(AxRoundPlayer *self) {
 static void keep_voice(AxRoundPlayer *self, guint number) {
   if (!self->replay && self->voices[number] && ax_round_log_find(self->log, number))
     ax_round_log_set_voice(self->log, number, self->voices[number]);
+  if (!self->replay && self->pairs[number] && ax_round_log_find(self->log, number))
+    ax_round_log_set_pairs_kept(self->log, number, self->pairs[number] - 1);
 }
 
 gboolean ax_round_player_answer(AxRoundPlayer *self, const AxRoundAnswer *answer) {
@@ -168,6 +171,13 @@ void ax_round_player_set_perception(AxRoundPlayer *self, guint number, const AxP
   self->voices[number] = ax_round_model_answer(ax_round_get_case(self->log->round, number), perception);
   if (model && !self->log->model)
     self->log->model = g_strdup(model);
+  keep_voice(self, number);
+  changed(self);
+}
+
+void ax_round_player_set_pairs_kept(AxRoundPlayer *self, guint number, int pairs_kept) {
+  g_return_if_fail(AX_IS_ROUND_PLAYER(self) && number < n_cases(self));
+  self->pairs[number] = pairs_kept + 1;
   keep_voice(self, number);
   changed(self);
 }
@@ -209,6 +219,7 @@ static void ax_round_player_finalize(GObject *object) {
   g_free(self->shown);
   g_free(self->heard);
   g_free(self->hinted);
+  g_free(self->pairs);
   g_free(self->spent);
   g_array_unref(self->order);
   ax_round_log_free(self->log);
@@ -232,6 +243,7 @@ static AxRoundPlayer *new_player(AxRoundLog *log, gboolean replay) {
   self->heard = g_new0(gboolean, n);
   self->hinted = g_new0(gboolean, n);
   self->voices = g_new0(AxRoundAnswer *, n);
+  self->pairs = g_new0(int, n);
   self->spent = g_new0(gint64, n);
   self->since = g_get_monotonic_time();
   order_all(self);

@@ -60,6 +60,12 @@ static void add_findings(GtkWidget *box, const AxRoundScore *score) {
     add_label(box, extra, NULL);
 }
 
+static void add_pairs(GtkWidget *box, int kept) {
+  g_autofree char *text = g_strdup_printf(_("Mirror test: on the mirrored pixels the model kept the side of %d of the %d pairs of structures."), kept, AX_N_PAIRS);
+
+  add_label(box, text, NULL);
+}
+
 static void add_model(GtkWidget *box, AxRoundPlayer *player, const AxRoundCase *c, const AxRoundEntry *entry, gboolean looking) {
   const AxRoundLog *log = ax_round_player_get_log(player);
   const char *name = ax_voice_name(AX_VOICE_MODEL);
@@ -70,6 +76,8 @@ static void add_model(GtkWidget *box, AxRoundPlayer *player, const AxRoundCase *
   } else if (entry && entry->voice) {
     words = ax_round_answer_words(c, entry->voice, &entry->voice_score);
     add_voice(box, AX_VOICE_MODEL, name, words);
+    if (entry->pairs_kept >= 0)
+      add_pairs(box, entry->pairs_kept);
     if (log->model)
       add_label(box, log->model, "dim-label");
   } else {

@@ -14,6 +14,7 @@ struct _AxRoundView {
   AxRoundPlayer *player;
   char *folder;
   AxRoundLayer *layer;
+  AxPyramid *pyramid;      /* of the case on screen; or NULL */
   AxMarks *marks;
   AxUndo *undo;
   int shown;               /* number of the case that is on screen, or -1 */

@@ -18,15 +18,31 @@ typedef struct {
   AxRoundView *view; /* holds it */
   guint number;
   gboolean mirror;
+  AxPerception *mirrored; /* of a mirrored case, while the picture as it is in the file is looked at too */
 } Look;
 
 static void look_free(Look *look) {
+  g_clear_pointer(&look->mirrored, ax_perception_unref);
   g_object_unref(look->view);
   g_free(look);
 }
 
 static void show_boxes(AxRoundView *self);
 static void update_reveal(AxRoundView *self);
+
+/* The mirror test: what the model said of the pixels as they are, beside what it said of the mirrored ones. */
+static void on_compared(GObject *session, GAsyncResult *result, gpointer data) {
+  Look *look = data;
+  AxRoundView *self = look->view;
+  g_autoptr(AxPerception) plain = ax_session_perceive_finish(AX_SESSION(session), result, NULL);
+  AxFlipReport report;
+
+  if (plain && self->player && (int)look->number == self->shown) {
+    ax_flip_compare(plain, look->mirrored, &report);
+    ax_round_player_set_pairs_kept(self->player, look->number, (int)report.n_kept);
+  }
+  look_free(look);
+}
 
 static void on_perceived(GObject *session, GAsyncResult *result, gpointer data) {
   Look *look = data;
@@ -44,6 +60,11 @@ static void on_perceived(GObject *session, GAsyncResult *result, gpointer data) 
     }
     show_boxes(self);
     update_reveal(self);
+    if (perception && look->mirror) {
+      look->mirrored = g_steal_pointer(&perception);
+      ax_session_perceive_async(AX_SESSION(session), ax_pyramid_get_image(self->pyramid), FALSE, NULL, NULL, self->work, on_compared, look);
+      return;
+    }
   }
   look_free(look);
 }
@@ -82,6 +103,8 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer data) {
     return;
   }
   self->loaded = TRUE;
+  g_clear_pointer(&self->pyramid, ax_pyramid_unref);
+  self->pyramid = ax_pyramid_ref(pyramid);
   ax_canvas_set_pyramid(self->canvas, pyramid);
   ax_viewport_set_mirrored(ax_canvas_get_viewport(self->canvas), look->mirror);
   show_boxes(self);
@@ -101,7 +124,7 @@ static void load(AxRoundView *self, const AxRoundCase *c) {
   if (!path)
     return;
   look = g_new0(Look, 1);
-  *look = (Look){g_object_ref(self), (guint)self->shown, c->mirror};
+  *look = (Look){g_object_ref(self), (guint)self->shown, c->mirror, NULL};
   self->looking = !ax_round_player_is_replay(self->player);
   task = g_task_new(self, self->work, on_loaded, look);
   g_task_set_task_data(task, g_steal_pointer(&path), g_free);
@@ -276,6 +299,7 @@ static void ax_round_view_dispose(GObject *object) {
   if (self->chooser)
     gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
   g_clear_object(&self->chooser);
+  g_clear_pointer(&self->pyramid, ax_pyramid_unref);
   g_clear_object(&self->work);
   g_clear_object(&self->player);
   g_clear_object(&self->session);

@@ -39,6 +39,7 @@ ax_round_log_copy (const AxRoundLog *log)
     ax_round_log_answer (copy, entry->number, entry->answer, entry->hint, entry->ms);
     if (entry->voice != NULL)
       ax_round_log_set_voice (copy, entry->number, entry->voice);
+    ax_round_log_set_pairs_kept (copy, entry->number, entry->pairs_kept);
   }
   return copy;
 }
@@ -75,6 +76,7 @@ ax_round_log_answer (AxRoundLog *log, guint number, const AxRoundAnswer *answer,
   entry->number = number;
   entry->hint = hint;
   entry->ms = MAX (ms, 0);
+  entry->pairs_kept = -1;
   entry->answer = ax_round_answer_copy (answer);
   ax_round_score (ax_round_get_case (log->round, number), answer, &entry->score);
   g_ptr_array_add (log->entries, entry);
@@ -91,6 +93,14 @@ ax_round_log_set_voice (AxRoundLog *log, guint number, const AxRoundAnswer *voic
   entry->voice = copy;
   ax_round_score_clear (&entry->voice_score);
   ax_round_score (ax_round_get_case (log->round, number), copy, &entry->voice_score);
+}
+
+void
+ax_round_log_set_pairs_kept (AxRoundLog *log, guint number, int pairs_kept)
+{
+  AxRoundEntry *entry = ax_round_log_find (log, number);
+  g_return_if_fail (entry != NULL && pairs_kept >= -1 && pairs_kept <= AX_N_PAIRS);
+  entry->pairs_kept = pairs_kept;
 }
 
 AxRoundTotals
@@ -152,6 +162,8 @@ write_entry (AxJson *json, const AxRoundLog *log, const AxRoundEntry *entry)
     ax_round_answer_write (json, "model", entry->voice);
     write_score (json, "model_score", &entry->voice_score);
   }
+  if (entry->pairs_kept >= 0)
+    ax_json_int (json, "model_pairs_kept", entry->pairs_kept);
   ax_json_end (json);
 }
 
@@ -245,6 +257,10 @@ read_entry (AxRoundLog *log, JsonObject *object, GError **error)
     g_set_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID, "case \"%.64s\" is answered twice", id);
     return FALSE;
   }
+  gint64 kept = -1;
+  if (json_object_has_member (object, "model_pairs_kept") && !ax_json_get_int (object, "model_pairs_kept", 0, AX_N_PAIRS, &kept, error))
+    return FALSE;
+  entry->pairs_kept = (int) kept;
   return score_is_said (object, "score", &entry->score, error) && read_voice (log, entry, object, error);
 }
 

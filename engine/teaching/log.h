@@ -18,6 +18,7 @@ typedef struct {
   AxRoundScore score;
   AxRoundAnswer *voice;          /* the model's answer, or NULL */
   AxRoundScore voice_score;
+  int pairs_kept;                /* mirrored case: of how many of the AX_N_PAIRS pairs the model kept the side on the mirrored pixels; -1: not known */
 } AxRoundEntry;
 
 typedef struct {
@@ -40,6 +41,8 @@ AxRoundEntry *ax_round_log_find (const AxRoundLog *log, guint number);
 AxRoundEntry *ax_round_log_answer (AxRoundLog *log, guint number, const AxRoundAnswer *answer, gboolean hint, gint64 ms);
 /* The model's answer (copied) to a case that was answered. */
 void ax_round_log_set_voice (AxRoundLog *log, guint number, const AxRoundAnswer *voice);
+
+void ax_round_log_set_pairs_kept (AxRoundLog *log, guint number, int pairs_kept);
 
 typedef struct {
   guint n_cases, n_answered, n_passed, n_hints;

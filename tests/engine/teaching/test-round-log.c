@@ -28,6 +28,7 @@ make_log (void)
     g_assert_null (ax_round_log_answer (log, order[k], answer, FALSE, 5));
     ax_round_log_set_voice (log, order[k], voice);
   }
+  ax_round_log_set_pairs_kept (log, 3, 11);
   film_perception_free (plain);
   film_perception_free (mirrored);
   return log;
@@ -67,6 +68,8 @@ test_replay (void)
   for (guint i = 0; i < log->entries->len; i++) { /* bit for bit, not only as written */
     const AxRoundEntry *a = log->entries->pdata[i], *b = back->entries->pdata[i];
     g_assert_cmpuint (a->number, ==, b->number);
+    g_assert_cmpint (a->pairs_kept, ==, i == 0 ? 11 : -1);
+    g_assert_cmpint (a->pairs_kept, ==, b->pairs_kept);
     g_assert_true (a->score.value == b->score.value && a->voice_score.value == b->voice_score.value);
     g_assert_cmpmem (a->answer->boxes, sizeof a->answer->boxes, b->answer->boxes, sizeof b->answer->boxes);
     g_assert_cmpmem (a->voice->boxes, sizeof a->voice->boxes, b->voice->boxes, sizeof b->voice->boxes);
@@ -87,6 +90,7 @@ test_broken (void)
     { "\"value\": 1, \"passed\": true", "\"value\": 0.9, \"passed\": true", "not the score" },
     { "\"value\": 1, \"passed\": true", "\"value\": 1, \"passed\": false", "not the score" },
     { "\"ms\": 1000", "\"ms\": -3", "ms" },
+    { "\"model_pairs_kept\": 11", "\"model_pairs_kept\": 13", "model_pairs_kept" },
     { "\"title\"", "\"tilte\"", "title" },
   };
   g_autoptr (AxRoundLog) log = make_log ();
