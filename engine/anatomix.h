@@ -1,6 +1,7 @@
 /* anatomix.h: what a program may know of the engine.
  *
- * The user interface and the command line include this header only (and engine/image/image.h, engine/image/box.h, engine/task/task.h, which it includes): load an image, load a
+ * The user interface and the command line include this header only (and engine/image/image.h, engine/image/box.h, engine/task/task.h, which it includes, and
+ * the headers of engine/teaching, which stand on it): load an image, load a
  * model, run requests on the model's thread, read results. It names no tensor and no weight. All objects are GObjects or
  * reference-counted boxed types; all functions may be called from the main thread unless said otherwise.
  */
