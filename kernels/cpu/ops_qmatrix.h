@@ -127,21 +127,45 @@ op_q8_unpack (size_t blocks, const int8_t *q, const uint16_t *scale, float *y)
   }
 }
 
-static float
-op_q8_dot (size_t blocks, const int8_t *q, const uint16_t *scale, const float *x)
+/* `rows` (a constant after inlining) rows at once, so that x is loaded once for them; what is done for a row does not depend on how many there are. */
+VI void
+q8_rows (size_t rows, size_t blocks, const int8_t *q, const uint16_t *scale, const float *x, float *y)
 {
-  vf sum = v_set (0);
+  const size_t stride = blocks * Q_BLOCK;
+  vf sum[4];
+  for (size_t r = 0; r < rows; r++)
+    sum[r] = v_set (0);
   for (size_t first = 0; first < blocks; first += VN) {
     const size_t n = blocks - first < VN ? blocks - first : VN;
-    const vf scales = v_load_f16_n (scale + first, n);
+    vf scales[4];
+    for (size_t r = 0; r < rows; r++)
+      scales[r] = v_load_f16_n (scale + r * blocks + first, n);
     for (size_t b = 0; b < n; b++, q += Q_BLOCK, x += Q_BLOCK) {
-      vf t = v_mul (v_load_i8 (q), v_load (x));
+      vf t[4];
+      for (size_t r = 0; r < rows; r++)
+        t[r] = v_mul (v_load_i8 (q + r * stride), v_load (x));
       for (int i = VN; i < Q_BLOCK; i += VN)
-        t = v_fma (v_load_i8 (q + i), v_load (x + i), t);
-      sum = v_fma (t, v_lane (scales, b), sum);
+        for (size_t r = 0; r < rows; r++)
+          t[r] = v_fma (v_load_i8 (q + r * stride + i), v_load (x + i), t[r]);
+      for (size_t r = 0; r < rows; r++)
+        sum[r] = v_fma (t[r], v_lane (scales[r], b), sum[r]);
     }
   }
-  return v_sum (sum);
+  for (size_t r = 0; r < rows; r++)
+    y[r] = v_sum (sum[r]);
+}
+
+static void
+op_q8_dots (size_t n, size_t blocks, const int8_t *q, const uint16_t *scale, const float *x, float *y)
+{
+  const size_t stride = blocks * Q_BLOCK;
+  for (; n >= 4; n -= 4, q += 4 * stride, scale += 4 * blocks, y += 4) {
+    for (size_t line = 0; line < 4 * stride; line += 64)
+      __builtin_prefetch (q + Q_AHEAD + line);
+    q8_rows (4, blocks, q, scale, x, y);
+  }
+  for (; n > 0; n--, q += stride, scale += blocks, y++)
+    q8_rows (1, blocks, q, scale, x, y);
 }
 
 VI vf

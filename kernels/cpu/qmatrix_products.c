@@ -27,6 +27,12 @@ vector_piece (void *ctx, size_t begin, size_t end)
   const AxQMatrix *m = g->m;
   int8_t *room = m->type == AX_Q_Q8_SPLIT ? ax_scratch (AX_SCRATCH_PIECE, m->stride) : NULL;
   const size_t row_bytes = m->stride * ax_qmatrix_half_bytes (m->type) / 2;
+  if (m->type == AX_Q_Q8) {
+    for (size_t r = 0; r < g->rows; r++)
+      g->t->q8_dots (end - begin, m->blocks, (const int8_t *) m->data + begin * m->stride, m->scale + begin * m->blocks, g->x + r * g->ldx,
+                     g->y + r * m->out + begin);
+    return;
+  }
   for (size_t o = begin; o < end; o++) {
     for (size_t line = 0; line < row_bytes; line += 64)
       __builtin_prefetch ((const char *) m->data + o * row_bytes + AHEAD + line);
@@ -43,7 +49,7 @@ vector_piece (void *ctx, size_t begin, size_t end)
         break;
       case AX_Q_Q8:
       case AX_Q_Q8_SPLIT:
-        *y = g->t->q8_dot (m->blocks, q, m->scale + o * m->blocks, x);
+        g->t->q8_dots (1, m->blocks, q, m->scale + o * m->blocks, x, y);
         break;
       }
     }
@@ -92,7 +98,7 @@ ax_qmatrix_forward (const AxQMatrix *m, size_t rows, const float *x, float *y)
     g.x = padded;
     g.ldx = m->stride;
   }
-  ax_parallel_for (m->out, ax_row_grain (m->in), vector_piece, &g);
+  ax_parallel_for (m->out, (ax_row_grain (m->in) + 3) / 4 * 4, vector_piece, &g); /* whole groups of q8_dots */
 }
 
 /* A piece is a block of rows of dx; it walks over the whole matrix, tile by tile. */

@@ -42,7 +42,9 @@ screen_piece (void *ctx, size_t begin, size_t end)
 static float
 exact (const Args *g, size_t o, int8_t *room)
 {
-  return g->t->q8_dot (g->m->blocks, ax_qmatrix_q8_row (g->m, g->t, o, room), g->m->scale + o * g->m->blocks, g->x);
+  float y;
+  g->t->q8_dots (1, g->m->blocks, ax_qmatrix_q8_row (g->m, g->t, o, room), g->m->scale + o * g->m->blocks, g->x, &y);
+  return y;
 }
 
 static void

@@ -80,7 +80,7 @@ typedef struct {
   /* weight matrices: rows of `blocks` blocks of 32 with a float16 scale each; x and y hold whole blocks */
   void (*q8_pack) (size_t blocks, const float *x, int8_t *q, uint16_t *scale);
   void (*q8_unpack) (size_t blocks, const int8_t *q, const uint16_t *scale, float *y);
-  float (*q8_dot) (size_t blocks, const int8_t *q, const uint16_t *scale, const float *x);
+  void (*q8_dots) (size_t n, size_t blocks, const int8_t *q, const uint16_t *scale, const float *x, float *y); /* y[n]; the same for any n */
   float (*bf16_dot) (size_t n, const uint16_t *w, const float *x);
   /* pairs of blocks: byte i of a plane's 32 holds the half of element i of the first block and, above it, that of the second; split returns the lengths
    * that screen needs */
