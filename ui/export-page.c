@@ -150,6 +150,33 @@ static void draw_marks(AxExport *self, cairo_t *cr, AxViewport *viewport) {
   }
 }
 
+/* Boxes of answers, numbered through all of them as ax_export_draw_answer_pages() numbers them. */
+static void draw_answer_boxes(AxExport *self, cairo_t *cr, AxViewport *viewport) {
+  static const double dashes[] = {7, 2};
+  AxBox view = {0, 0, ax_viewport_get_view_width(viewport), ax_viewport_get_view_height(viewport)};
+  guint number = 0;
+
+  for (guint i = 0; i < self->asked->len; i++) {
+    AxExchange *exchange = g_ptr_array_index(self->asked, i);
+
+    for (guint k = 0; k < ax_exchange_get_n_boxes(exchange); k++) {
+      AxBox box = ax_viewport_box_to_view(viewport, ax_exchange_get_box(exchange, k)->box);
+      g_autofree char *text = g_strdup_printf("A%u", ++number);
+      g_autoptr(PangoLayout) layout = make_layout(cr, text, 7, TRUE, 0);
+      AxLabel label = {box, 18, 10, 0};
+
+      cairo_set_dash(cr, dashes, 2, 0);
+      cairo_set_line_width(cr, 1.4);
+      cairo_set_source_rgb(cr, 1, 0.82, 0.2);
+      cairo_rectangle(cr, box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1);
+      cairo_stroke(cr);
+      cairo_set_dash(cr, NULL, 0, 0);
+      ax_labels_place(&label, 1, view);
+      draw_label(cr, &label, layout);
+    }
+  }
+}
+
 static void draw_letters(AxExport *self, cairo_t *cr, AxViewport *viewport) {
   AxImage *image = ax_pyramid_get_image(self->pyramid);
   double w = ax_viewport_get_view_width(viewport), h = ax_viewport_get_view_height(viewport);
@@ -258,6 +285,7 @@ void ax_export_draw_film_page(AxExport *self, cairo_t *cr, double width, double 
   cairo_paint(cr);
   draw_pixels(self, cr, viewport, resolution);
   draw_boxes(self, cr, viewport);
+  draw_answer_boxes(self, cr, viewport);
   draw_marks(self, cr, viewport);
   draw_letters(self, cr, viewport);
   cairo_restore(cr);
@@ -296,4 +324,92 @@ void ax_export_draw_sentence_page(AxExport *self, cairo_t *cr, double width, dou
     y = draw_text(cr, sentence, x + 20, y, column - 20, 7, FALSE, 0.25) + 3;
   }
   draw_footer(self, cr, width, height);
+}
+
+/* ---- answers ---- */
+
+typedef struct {
+  AxExport *export;
+  cairo_t *cr;
+  double width, height, y;
+} Flow;
+
+/* A line of text; on a new page when this one is full. */
+static void flow_text(Flow *flow, const char *text, double indent, double size, gboolean bold, double grey) {
+  double width = flow->width - 2 * MARGIN - indent;
+  g_autoptr(PangoLayout) layout = make_layout(flow->cr, text, size, bold, width);
+
+  if (flow->y + layout_height(layout) > flow->height - FOOTER - 6) {
+    draw_footer(flow->export, flow->cr, flow->width, flow->height);
+    cairo_show_page(flow->cr);
+    draw_ground(flow->cr);
+    flow->y = MARGIN;
+  }
+  flow->y = draw_text(flow->cr, text, MARGIN + indent, flow->y, width, size, bold, grey) + 2;
+}
+
+static const char *verdict_note(AxExchange *exchange, guint sentence) {
+  AxReason reason;
+
+  switch (ax_exchange_get_verdict(exchange, sentence, &reason, NULL)) {
+  case AX_VERDICT_ACCEPTED: return _("accepted");
+  case AX_VERDICT_EDITED: return _("edited");
+  case AX_VERDICT_REJECTED:
+    return reason == AX_REASON_PLACE ? _("rejected: wrong place") : reason == AX_REASON_SEVERITY ? _("rejected: wrong severity") : _("rejected: not there");
+  case AX_VERDICT_NONE:
+  default: return NULL;
+  }
+}
+
+/* A sentence, the numbers of its boxes, how sure the model was, and what the reader said. */
+static void flow_sentence(Flow *flow, AxExchange *exchange, guint i, guint first_box) {
+  const AxAnswerSentence *s = &ax_exchange_get_answer(exchange)->sentences[i];
+  g_autofree char *sentence = ax_exchange_get_sentence(exchange, i);
+  g_autoptr(GString) text = g_string_new(sentence);
+  const char *note = verdict_note(exchange, i);
+
+  for (guint k = 0; k < ax_exchange_get_n_boxes(exchange); k++)
+    if (ax_exchange_get_box(exchange, k)->at >= s->start && ax_exchange_get_box(exchange, k)->at <= s->end)
+      g_string_append_printf(text, " [A%u]", first_box + k);
+  g_string_append_printf(text, note ? "  (%.0f %%, %s)" : "  (%.0f %%)", 100 * s->confidence, note);
+  flow_text(flow, text->str, 14, 8.5, FALSE, note && ax_exchange_get_verdict(exchange, i, NULL, NULL) == AX_VERDICT_REJECTED ? 0.6 : 0.15);
+}
+
+static const char *task_heading(AxTask task) {
+  switch (task) {
+  case AX_TASK_REPORT: return _("Report");
+  case AX_TASK_LOCATE: return _("Find a phrase");
+  case AX_TASK_ANATOMY: return _("Find a structure");
+  case AX_TASK_DESCRIBE: return _("Describe the region");
+  case AX_TASK_DIAGNOSE: return _("Diagnose the region");
+  case AX_TASK_CLASSIFY: return _("Findings by name");
+  case AX_TASK_DETECT: return _("Abnormalities with boxes");
+  default: return _("Question");
+  }
+}
+
+gboolean ax_export_draw_answer_pages(AxExport *self, cairo_t *cr, double width, double height) {
+  Flow flow = {self, cr, width, height, MARGIN};
+  guint box = 1;
+
+  if (self->asked->len == 0)
+    return FALSE;
+  draw_ground(cr);
+  flow_text(&flow, _("Asked and answered. Written by a model; everything may be wrong."), 0, 12, TRUE, 0.1);
+  for (guint i = 0; i < self->asked->len; i++) {
+    AxExchange *exchange = g_ptr_array_index(self->asked, i);
+    const char *asked = ax_exchange_get_text(exchange);
+    g_autofree char *heading = asked ? g_strdup_printf("%s: %s", task_heading(ax_exchange_get_task(exchange)), asked)
+                                     : g_strdup(task_heading(ax_exchange_get_task(exchange)));
+
+    flow.y += 6;
+    flow_text(&flow, heading, 0, 9.5, TRUE, 0.1);
+    for (guint k = 0; k < ax_exchange_get_answer(exchange)->n_sentences; k++)
+      flow_sentence(&flow, exchange, k, box);
+    if (ax_exchange_get_answer(exchange)->n_sentences == 0)
+      flow_text(&flow, ax_exchange_get_plain(exchange)[0] ? ax_exchange_get_plain(exchange) : _("No answer."), 14, 8.5, FALSE, 0.15);
+    box += ax_exchange_get_n_boxes(exchange);
+  }
+  draw_footer(self, cr, width, height);
+  return TRUE;
 }

@@ -34,6 +34,15 @@ AxExport *ax_export_new(AxDocument *document, AxModel *model, AxViewport *viewpo
     g_array_append_vals(self->marks, ax_marks_get(marks, i), 1);
   self->calibration = ax_marks_get_calibration(marks);
   self->exchanges = exchanges ? json_array_ref(exchanges) : NULL;
+  self->asked = g_ptr_array_new_with_free_func(g_object_unref);
+  for (guint i = 0; exchanges && i < json_array_get_length(exchanges); i++) {
+    AxExchange *exchange = ax_exchange_from_json(json_array_get_element(exchanges, i));
+
+    if (exchange && ax_exchange_get_answer(exchange))
+      g_ptr_array_add(self->asked, exchange);
+    else
+      g_clear_object(&exchange);
+  }
   self->model = model ? g_object_ref(model) : NULL;
   if (!anonymous) {
     self->name = g_strdup(ax_document_get_name(document));
@@ -48,6 +57,7 @@ void ax_export_free(AxExport *self) {
   g_clear_pointer(&self->perception, ax_perception_unref);
   g_array_unref(self->marks);
   g_clear_pointer(&self->exchanges, json_array_unref);
+  g_ptr_array_unref(self->asked);
   g_clear_object(&self->model);
   g_free(self->name);
   g_free(self->path);
@@ -128,6 +138,8 @@ gboolean ax_export_write_pdf(AxExport *self, const char *path, GError **error) {
     ax_export_draw_sentence_page(self, cr, PAGE_WIDTH, PAGE_HEIGHT);
     cairo_show_page(cr);
   }
+  if (ax_export_draw_answer_pages(self, cr, PAGE_WIDTH, PAGE_HEIGHT))
+    cairo_show_page(cr);
   cairo_destroy(cr);
   cairo_surface_finish(surface);
   ok = check(surface, error);

@@ -21,7 +21,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AxExport, ax_export_free)
 cairo_surface_t *ax_export_draw(AxExport *export, GError **error);
 /* Writes the page as PNG, whole or not at all. Errors: those of ax_png_write(). */
 gboolean ax_export_write_png(AxExport *export, const char *path, GError **error);
-/* Two landscape pages of A4: the film with vector boxes and findings, and the sentences numbered as their boxes. Errors: G_IO_ERROR. */
+/* Landscape pages of A4: the film with vector boxes and findings, the sentences numbered as their boxes, and what was asked and answered.
+ * Errors: G_IO_ERROR. */
 gboolean ax_export_write_pdf(AxExport *export, const char *path, GError **error);
 /* The object of `perceive --json`, with "marks", "exchanges" and "caution" added. Errors: G_FILE_ERROR. */
 gboolean ax_export_write_json(AxExport *export, const char *path, GError **error);

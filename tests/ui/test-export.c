@@ -2,8 +2,10 @@
 #include "ui/export.h"
 
 #include "tests/ui/loop.h"
+#include "ui/asker.h"
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
+#include <stdlib.h>
 #include <string.h>
 
 static AxSession *session;
@@ -74,6 +76,26 @@ static void test_pdf(void) {
   g_assert_false(contains(closed, closed_length, "/CreationDate"));
 }
 
+static gboolean is_quiet(gpointer asker) { return !ax_asker_get_busy(asker); }
+
+/* What was asked gets its pages, as many as it needs; in JSON it is there word for word. */
+static void test_answers(void) {
+  g_autoptr(AxAsker) asker = ax_asker_new(document, session);
+  gsize length;
+  g_autofree char *pdf = NULL, *json = NULL;
+  const char *pages;
+
+  for (int i = 0; i < 30; i++)
+    ax_asker_ask(asker, AX_TASK_REPORT, NULL, NULL, 0, NULL);
+  ax_test_wait(is_quiet, asker);
+  pdf = write_file(ax_export_write_pdf, "a.pdf", TRUE, &length);
+  pages = memmem(pdf, length, "/Count ", 7);
+  g_assert_nonnull(pages);
+  g_assert_cmpint(atoi(pages + 7), >, 3); /* 120 lines and headings do not fit on one */
+  json = write_file(ax_export_write_json, "a.json", TRUE, &length);
+  g_assert_nonnull(strstr(json, "small left pleural effusion"));
+}
+
 /* The picture is there, the boxes are drawn where they lie, and hiding them takes them away. */
 static void test_png(void) {
   guint32 sums[2];
@@ -124,6 +146,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/export/json", test_json);
   g_test_add_func("/ui/export/pdf", test_pdf);
   g_test_add_func("/ui/export/png", test_png);
+  g_test_add_func("/ui/export/answers", test_answers);
   g_test_add_func("/ui/export/unwritable", test_unwritable);
   status = g_test_run();
   return status;
