@@ -111,7 +111,13 @@ add_answer (AxLmDraw *d, AxLmBatch *b, int root, guint sample, guint pick, guint
     return TRUE;
   double weight = weighted ? d->config->weight[s->task] * s->weight / pow (n, d->config->length_power) : 1;
   int picture = g_array_index (b->stretches, AxGemmaStretch, root).image;
+  guint first = b->weights->len;
   ax_lm_batch_add (b, root, picture, (const gint32 *) ids->data, (const gint32 *) labels->data, ids->len, (float) weight, number);
+  /* Behind a box an answer ends or goes on: the one token among dozens on which it depends whether it ever stops. */
+  const gint32 box_end = ax_gemma_tokenizer_added_first (d->tokenizer) + AX_TOKEN_BOX_END;
+  for (guint i = first; weighted && i < b->weights->len; i++)
+    if (g_array_index (b->ids, gint32, g_array_index (b->out_rows, int, i)) == box_end)
+      g_array_index (b->weights, float, i) *= (float) d->config->after_box;
   return TRUE;
 }
 

@@ -84,6 +84,7 @@ ax_lm_train_config_load (const char *path, GError **error)
   c->validation_answers = (int) ax_config_number (&r, "validation_answers", 4, 1, 1e6);
   c->save_every = (gint64) ax_config_number (&r, "save_every", 500, 1, 1e9);
   c->save_minutes = ax_config_number (&r, "save_minutes", 5, 0.1, 1e6);
+  c->after_box = ax_config_number (&r, "after_box", 1, 0, 1000);
   c->rich = ax_config_number (&r, "rich", 0, 0, 16);
   c->datasets = per_dataset (&r);
   per_task (&r, "mix", 1, c->mix);

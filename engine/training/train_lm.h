@@ -43,6 +43,7 @@ typedef struct {
   double   vary;                /* share of pictures with spec 13.3's other context */
   gboolean copy_boxes;          /* answers of anatomy grounding give the prompt's own boxes, not the true ones: exactly learnable */
   double   length_power;        /* a target weighs 1 / (targets of its answer)^power: 0 is spec 6.6's mean over tokens, 1 a mean over answers */
+  double   after_box;           /* multiplies the weight of the token behind a box, where an answer ends or goes on; 1 as spec 6.6 */
   double   rich;                /* 0: every picture once an epoch; above: pictures are drawn with the share of the mix that they have tasks for, to this power */
   GHashTable *datasets;         /* name -> double *: multiplies that for pictures of the data set; NULL: none named */
   double   mix[AX_INSTRUCT_N_TASKS];    /* how often a task is drawn, relative to the others */

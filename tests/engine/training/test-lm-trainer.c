@@ -261,7 +261,7 @@ test_resume (void)
   g_assert_cmpuint (g_bytes_get_size (plot), >, 1000);
 
   /* Alignment moves the heads alone, and what it leaves is a start for the other stage. */
-  g_autofree char *align = write_config (dir, "align", 2, ""), *next = write_config (dir, "next", 1, ", \"rich\": 2, \"datasets\": {\"none\": 0}, \"start\": \"align/adapter.safetensors\", \"lr\": 0");
+  g_autofree char *align = write_config (dir, "align", 2, ""), *next = write_config (dir, "next", 1, ", \"rich\": 2, \"after_box\": 3, \"datasets\": {\"none\": 0}, \"start\": \"align/adapter.safetensors\", \"lr\": 0");
   assert_trains (align, AX_LM_ALIGN);
   assert_trains (next, AX_LM_INSTRUCT);
   g_autofree char *a_path = g_build_filename (dir, "align", "adapter.safetensors", NULL), *b_path = g_build_filename (dir, "next", "adapter.safetensors", NULL);
