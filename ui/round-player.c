@@ -163,16 +163,23 @@ gboolean ax_round_player_reveal(AxRoundPlayer *self) {
 
 /* ---- the model ---- */
 
-void ax_round_player_set_perception(AxRoundPlayer *self, guint number, const AxPerception *perception, const char *model) {
-  g_return_if_fail(AX_IS_ROUND_PLAYER(self) && number < n_cases(self) && perception != NULL);
-  if (self->replay)
+void ax_round_player_set_voice(AxRoundPlayer *self, guint number, AxRoundAnswer *voice, const char *model) {
+  g_return_if_fail(AX_IS_ROUND_PLAYER(self) && number < n_cases(self));
+  if (self->replay) {
+    ax_round_answer_free(voice);
     return;
+  }
   ax_round_answer_free(self->voices[number]);
-  self->voices[number] = ax_round_model_answer(ax_round_get_case(self->log->round, number), perception);
+  self->voices[number] = voice;
   if (model && !self->log->model)
     self->log->model = g_strdup(model);
   keep_voice(self, number);
   changed(self);
+}
+
+void ax_round_player_set_perception(AxRoundPlayer *self, guint number, const AxPerception *perception, const char *model) {
+  g_return_if_fail(AX_IS_ROUND_PLAYER(self) && number < n_cases(self) && perception != NULL);
+  ax_round_player_set_voice(self, number, ax_round_model_answer(ax_round_get_case(self->log->round, number), perception), model);
 }
 
 void ax_round_player_set_pairs_kept(AxRoundPlayer *self, guint number, int pairs_kept) {

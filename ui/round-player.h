@@ -50,6 +50,8 @@ gboolean ax_round_player_reveal(AxRoundPlayer *self);
 
 /* What the model perceived of the case at hand, as soon as it is there; its answer is kept once the learner has answered. `model` names it. */
 void ax_round_player_set_perception(AxRoundPlayer *self, guint number, const AxPerception *perception, const char *model);
+/* The same for an answer of the language model; takes it. */
+void ax_round_player_set_voice(AxRoundPlayer *self, guint number, AxRoundAnswer *voice, const char *model);
 /* The mirror test of a mirrored case: of how many pairs the model kept the side. */
 void ax_round_player_set_pairs_kept(AxRoundPlayer *self, guint number, int pairs_kept);
 /* Whether the model's answer may be shown now. */

@@ -18,17 +18,19 @@ typedef struct {
   AxRoundView *view; /* holds it */
   guint number;
   gboolean mirror;
-  AxPerception *mirrored; /* of a mirrored case, while the picture as it is in the file is looked at too */
+  AxPerception *seen; /* of the picture as it is shown */
 } Look;
 
 static void look_free(Look *look) {
-  g_clear_pointer(&look->mirrored, ax_perception_unref);
+  g_clear_pointer(&look->seen, ax_perception_unref);
   g_object_unref(look->view);
   g_free(look);
 }
 
 static void show_boxes(AxRoundView *self);
 static void update_reveal(AxRoundView *self);
+
+static gboolean is_on_screen(const Look *look) { return look->view->player && (int)look->number == look->view->shown; }
 
 /* The mirror test: what the model said of the pixels as they are, beside what it said of the mirrored ones. */
 static void on_compared(GObject *session, GAsyncResult *result, gpointer data) {
@@ -37,36 +39,78 @@ static void on_compared(GObject *session, GAsyncResult *result, gpointer data) {
   g_autoptr(AxPerception) plain = ax_session_perceive_finish(AX_SESSION(session), result, NULL);
   AxFlipReport report;
 
-  if (plain && self->player && (int)look->number == self->shown) {
-    ax_flip_compare(plain, look->mirrored, &report);
+  if (plain && is_on_screen(look)) {
+    ax_flip_compare(plain, look->seen, &report);
     ax_round_player_set_pairs_kept(self->player, look->number, (int)report.n_kept);
   }
   look_free(look);
+}
+
+static char *model_name(AxRoundView *self) {
+  AxModel *model = ax_session_get_model(self->session);
+
+  return model ? g_strdup_printf("%s %.8s", ax_model_name(model), ax_model_sha256(model)) : NULL;
+}
+
+static void have_looked(AxRoundView *self) {
+  self->looking = FALSE;
+  show_boxes(self);
+  update_reveal(self);
+}
+
+static void on_event(const AxEvent *event, gpointer data) {} /* the whole answer at once */
+
+/* What the language model says goes before what was perceived. */
+static void on_said(GObject *session, GAsyncResult *result, gpointer data) {
+  Look *look = data;
+  AxRoundView *self = look->view;
+  g_autoptr(AxAnswer) said = ax_session_run_finish(AX_SESSION(session), result, NULL);
+  g_autofree char *name = model_name(self);
+
+  if (is_on_screen(look)) {
+    AxRoundAnswer *voice = said ? ax_round_model_answer_said(ax_round_player_get_case(self->player), said) : NULL;
+
+    if (voice)
+      ax_round_player_set_voice(self->player, look->number, voice, name);
+    else
+      ax_round_player_set_perception(self->player, look->number, look->seen, name);
+    have_looked(self);
+  }
+  look_free(look);
+}
+
+/* Takes `look` when the case is one for the language model. */
+static gboolean ask(AxRoundView *self, Look *look) {
+  AxModel *model = ax_session_get_model(self->session);
+  AxRequest request;
+
+  if (!ax_round_model_request(ax_round_player_get_case(self->player), &request) || !model || !ax_model_has_language(model, NULL))
+    return FALSE;
+  ax_session_run_async(self->session, ax_pyramid_get_image(self->pyramid), &request, on_event, NULL, self->work, on_said, look);
+  return TRUE;
 }
 
 static void on_perceived(GObject *session, GAsyncResult *result, gpointer data) {
   Look *look = data;
   AxRoundView *self = look->view;
   g_autoptr(GError) error = NULL;
-  g_autoptr(AxPerception) perception = ax_session_perceive_finish(AX_SESSION(session), result, &error);
-  AxModel *model = ax_session_get_model(AX_SESSION(session));
+  g_autofree char *name = NULL;
 
-  if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED) && self->player && (int)look->number == self->shown) {
-    self->looking = FALSE;
-    if (perception) {
-      g_autofree char *name = model ? g_strdup_printf("%s %.8s", ax_model_name(model), ax_model_sha256(model)) : NULL;
-
-      ax_round_player_set_perception(self->player, look->number, perception, name);
-    }
-    show_boxes(self);
-    update_reveal(self);
-    if (perception && look->mirror) {
-      look->mirrored = g_steal_pointer(&perception);
-      ax_session_perceive_async(AX_SESSION(session), ax_pyramid_get_image(self->pyramid), FALSE, NULL, NULL, self->work, on_compared, look);
-      return;
-    }
+  look->seen = ax_session_perceive_finish(AX_SESSION(session), result, &error);
+  if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || !is_on_screen(look)) {
+    look_free(look);
+    return;
   }
-  look_free(look);
+  if (look->seen && ask(self, look))
+    return;
+  name = model_name(self);
+  if (look->seen)
+    ax_round_player_set_perception(self->player, look->number, look->seen, name);
+  have_looked(self);
+  if (look->seen && look->mirror)
+    ax_session_perceive_async(AX_SESSION(session), ax_pyramid_get_image(self->pyramid), FALSE, NULL, NULL, self->work, on_compared, look);
+  else
+    look_free(look);
 }
 
 /* Stays beside the empty picture for as long as the case is on screen. NULL for none. */

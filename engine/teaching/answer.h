@@ -47,13 +47,19 @@ gboolean ax_round_same_name (const char *given, const char *accepted);
 
 /* What the model says to the case, from its perception of the picture as it is shown (perception->mirrored as c->mirror).
  *   FIND         its box of the structure
- *   DRAW         the boxes of the structures whose sentence names the finding; without one: none
+ *   DRAW         the boxes of the structures whose sentence names the finding, without those in which another of them lies; without one: none
  *   NAME         the structure whose box overlaps the region best
  *   SIDE         the side of the left or right structure whose box overlaps the region best; without a region, the sides of the structures whose sentence
  *                names the subject
  *   IMPRESSION   the findings that it holds for likely (probability of one half and more)
  * NULL when it has nothing to say: it does not know the structure. */
 AxRoundAnswer *ax_round_model_answer (const AxRoundCase *c, const AxPerception *perception);
+
+/* What the language model is to be asked for a case: to locate the finding of DRAW, to report for IMPRESSION. FALSE for the other tasks, which its perception
+ * answers. The request's text belongs to the case. */
+gboolean ax_round_model_request (const AxRoundCase *c, AxRequest *request);
+/* Its answer to that request; NULL for one that was cancelled. */
+AxRoundAnswer *ax_round_model_answer_said (const AxRoundCase *c, const AxAnswer *said);
 
 void ax_round_answer_write (AxJson *json, const char *key, const AxRoundAnswer *answer);
 AxRoundAnswer *ax_round_answer_read (JsonObject *object, GError **error);

@@ -52,6 +52,20 @@ structure_at (const AxPerception *p, AxBox region, gboolean paired)
   return found;
 }
 
+/* A lung whose lower zone is said to show the finding says nothing of where it is. */
+static gboolean
+holds_another (const AxPerception *p, guint index, AxMarkSet wanted)
+{
+  AxBox outer = box_of (p, index);
+  for (guint i = 0; i < AX_N_ANATOMY; i++) {
+    AxBox inner = box_of (p, i);
+    AxBox both = { MAX (outer.x1, inner.x1), MAX (outer.y1, inner.y1), MIN (outer.x2, inner.x2), MIN (outer.y2, inner.y2) };
+    if (i != index && sentence_names (&p->anatomy[i], wanted) && ax_box_area (inner) < ax_box_area (outer) && ax_box_area (both) >= 0.8 * ax_box_area (inner))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static gboolean
 say_boxes (const AxRoundCase *c, const AxPerception *p, AxRoundAnswer *answer)
 {
@@ -60,7 +74,7 @@ say_boxes (const AxRoundCase *c, const AxPerception *p, AxRoundAnswer *answer)
   if (index >= 0)
     return ax_round_answer_add_box (answer, box_of (p, (guint) index));
   for (guint i = 0; i < AX_N_ANATOMY; i++)
-    if (sentence_names (&p->anatomy[i], wanted))
+    if (sentence_names (&p->anatomy[i], wanted) && !holds_another (p, i, wanted))
       ax_round_answer_add_box (answer, box_of (p, i));
   return wanted != 0;
 }
@@ -115,4 +129,29 @@ ax_round_model_answer (const AxRoundCase *c, const AxPerception *perception)
   default: said = say_impression (perception, answer);
   }
   return said ? g_steal_pointer (&answer) : NULL;
+}
+
+gboolean
+ax_round_model_request (const AxRoundCase *c, AxRequest *request)
+{
+  g_return_val_if_fail (c != NULL && request != NULL, FALSE);
+  *request = (AxRequest) { .task = c->task == AX_ROUND_DRAW ? AX_TASK_LOCATE : AX_TASK_REPORT, .mirror = c->mirror };
+  if (c->task == AX_ROUND_DRAW)
+    request->text = c->subject;
+  return c->task == AX_ROUND_DRAW || c->task == AX_ROUND_IMPRESSION;
+}
+
+AxRoundAnswer *
+ax_round_model_answer_said (const AxRoundCase *c, const AxAnswer *said)
+{
+  g_return_val_if_fail (c != NULL && said != NULL, NULL);
+  if (said->stopped == AX_STOPPED_CANCELLED)
+    return NULL;
+  g_autoptr (AxRoundAnswer) answer = ax_round_answer_new ();
+  for (guint i = 0; c->task == AX_ROUND_DRAW && i < said->n_boxes; i++) {
+    gboolean turn = said->mirrored && said->perception != NULL;
+    ax_round_answer_add_box (answer, turn ? ax_box_mirror (said->boxes[i].box, said->perception->width) : said->boxes[i].box);
+  }
+  ax_round_answer_set_text (answer, said->plain);
+  return g_steal_pointer (&answer);
 }

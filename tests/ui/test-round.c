@@ -177,6 +177,7 @@ static void test_play(void) {
   ax_test_xdotool("type 'Cardiomegaly, right effusion'");
   ax_test_xdotool("key ctrl+Return");
   assert_says(view, "Not named: left pleural effusion");
+  assert_says(view, "Model: The heart is enlarged. There is a small left pleural effusion."); /* of the language model */
   ax_test_run_for(150);
   picture("impression");
   ax_test_xdotool("key Right");

@@ -142,6 +142,54 @@ test_model (void)
   }
 }
 
+/* A lung that holds a zone with the finding steps back; one that holds nothing of it stays. */
+static void
+test_nested (void)
+{
+  AxPerception *p = film_perception (FALSE);
+  guint lung = (guint) ax_anatomy_find ("Left lung"), zone = (guint) ax_anatomy_find ("Left lower lung zone"), right = (guint) ax_anatomy_find ("Right lung");
+  g_autoptr (AxRoundCase) c = ax_round_case_new (AX_ROUND_DRAW, "a.png");
+  c->subject = g_strdup ("pleural effusion");
+  p->anatomy[lung].box = (AxBox) { 550, 100, 900, 800 };
+  p->anatomy[zone].box = (AxBox) { 560, 600, 900, 800 };
+  film_say (p, lung, "pleural effusion");
+  film_say (p, zone, "pleural effusion");
+  film_say (p, right, "pleural effusion");
+  g_autoptr (AxRoundAnswer) answer = ax_round_model_answer (c, p);
+  g_assert_cmpuint (answer->n_boxes, ==, 2);
+  for (guint i = 0; i < 2; i++)
+    g_assert_true (ax_box_iou (answer->boxes[i], p->anatomy[zone].box) > 0.999 || ax_box_iou (answer->boxes[i], p->anatomy[right].box) > 0.999);
+  film_perception_free (p);
+}
+
+/* The language model's answer, of the picture and of its mirror image. */
+static void
+test_said (void)
+{
+  AxPerception *p = film_perception (TRUE);
+  AxAnswerBox box = { .label = "effusion", .box = { 100, 600, 300, 800 } };
+  AxAnswer said = { .plain = (char *) "It is here.", .n_boxes = 1, .boxes = &box, .perception = p };
+  g_autoptr (AxRoundCase) c = ax_round_case_new (AX_ROUND_DRAW, "a.png");
+  AxRequest request;
+  c->subject = g_strdup ("pleural effusion");
+  c->mirror = TRUE;
+  g_assert_true (ax_round_model_request (c, &request));
+  g_assert_cmpint (request.task, ==, AX_TASK_LOCATE);
+  g_assert_cmpstr (request.text, ==, "pleural effusion");
+  g_assert_true (request.mirror);
+  g_autoptr (AxRoundAnswer) plain = ax_round_model_answer_said (c, &said);
+  g_assert_cmpfloat (plain->boxes[0].x1, ==, 100);
+  said.mirrored = TRUE;
+  g_autoptr (AxRoundAnswer) turned = ax_round_model_answer_said (c, &said);
+  g_assert_cmpfloat (turned->boxes[0].x1, ==, 700);
+  g_assert_cmpstr (turned->text, ==, "It is here.");
+  said.stopped = AX_STOPPED_CANCELLED;
+  g_assert_null (ax_round_model_answer_said (c, &said));
+  c->task = AX_ROUND_FIND;
+  g_assert_false (ax_round_model_request (c, &request));
+  film_perception_free (p);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -151,5 +199,7 @@ main (int argc, char **argv)
   g_test_add_func ("/teaching/answer/impression", test_impression);
   g_test_add_func ("/teaching/answer/long-text", test_long_text);
   g_test_add_func ("/teaching/answer/model", test_model);
+  g_test_add_func ("/teaching/answer/nested", test_nested);
+  g_test_add_func ("/teaching/answer/said", test_said);
   return g_test_run ();
 }
