@@ -16,6 +16,7 @@ void ax_round_view_leave(AxRoundView *self) { g_signal_emit(self, signals[LEAVE]
 
 typedef struct {
   AxRoundView *view; /* holds it */
+  GCancellable *work; /* of the visit: another visit, of this case or of another round, has another one */
   guint number;
   gboolean mirror;
   AxPerception *seen; /* of the picture as it is shown */
@@ -23,6 +24,7 @@ typedef struct {
 
 static void look_free(Look *look) {
   g_clear_pointer(&look->seen, ax_perception_unref);
+  g_object_unref(look->work);
   g_object_unref(look->view);
   g_free(look);
 }
@@ -30,7 +32,10 @@ static void look_free(Look *look) {
 static void show_boxes(AxRoundView *self);
 static void update_reveal(AxRoundView *self);
 
-static gboolean is_on_screen(const Look *look) { return look->view->player && (int)look->number == look->view->shown; }
+static gboolean is_on_screen(const Look *look) { return look->view->player && look->work == look->view->work; }
+
+/* The learner may be at the results already. */
+static const AxRoundCase *case_of(const Look *look) { return ax_round_get_case(ax_round_player_get_log(look->view->player)->round, look->number); }
 
 /* The mirror test: what the model said of the pixels as they are, beside what it said of the mirrored ones. */
 static void on_compared(GObject *session, GAsyncResult *result, gpointer data) {
@@ -65,10 +70,10 @@ static void on_said(GObject *session, GAsyncResult *result, gpointer data) {
   Look *look = data;
   AxRoundView *self = look->view;
   g_autoptr(AxAnswer) said = ax_session_run_finish(AX_SESSION(session), result, NULL);
-  g_autofree char *name = model_name(self);
 
   if (is_on_screen(look)) {
-    AxRoundAnswer *voice = said ? ax_round_model_answer_said(ax_round_player_get_case(self->player), said) : NULL;
+    g_autofree char *name = model_name(self);
+    AxRoundAnswer *voice = said ? ax_round_model_answer_said(case_of(look), said) : NULL;
 
     if (voice)
       ax_round_player_set_voice(self->player, look->number, voice, name);
@@ -84,7 +89,7 @@ static gboolean ask(AxRoundView *self, Look *look) {
   AxModel *model = ax_session_get_model(self->session);
   AxRequest request;
 
-  if (!ax_round_model_request(ax_round_player_get_case(self->player), &request) || !model || !ax_model_has_language(model, NULL))
+  if (!ax_round_model_request(case_of(look), &request) || !model || !ax_model_has_language(model, NULL))
     return FALSE;
   ax_session_run_async(self->session, ax_pyramid_get_image(self->pyramid), &request, on_event, NULL, self->work, on_said, look);
   return TRUE;
@@ -135,7 +140,7 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer data) {
   g_autoptr(GError) error = NULL;
   g_autoptr(AxPyramid) pyramid = g_task_propagate_pointer(G_TASK(result), &error);
 
-  if (!self->player || (int)look->number != self->shown || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+  if (!is_on_screen(look) || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
     look_free(look);
     return;
   }
@@ -168,7 +173,7 @@ static void load(AxRoundView *self, const AxRoundCase *c) {
   if (!path)
     return;
   look = g_new0(Look, 1);
-  *look = (Look){g_object_ref(self), (guint)self->shown, c->mirror, NULL};
+  *look = (Look){g_object_ref(self), g_object_ref(self->work), (guint)self->shown, c->mirror, NULL};
   self->looking = !ax_round_player_is_replay(self->player);
   task = g_task_new(self, self->work, on_loaded, look);
   g_task_set_task_data(task, g_steal_pointer(&path), g_free);
@@ -282,6 +287,7 @@ void ax_round_view_set_player(AxRoundView *self, AxRoundPlayer *player, const ch
     g_signal_handlers_disconnect_by_data(self->player, self);
   if (self->work)
     g_cancellable_cancel(self->work);
+  g_clear_object(&self->work);
   g_set_object(&self->player, player);
   g_free(self->folder);
   self->folder = g_strdup(folder);

@@ -120,6 +120,16 @@ static void assert_says(AxRoundView *view, const char *text) {
 static const char *page(AxMainWindow *window) { return gtk_stack_get_visible_child_name(window->content); }
 static AxRoundPhase phase(AxRoundView *view) { return ax_round_player_get_phase(ax_round_view_get_player(view)); }
 
+/* Whoever cannot see the icons hears what the controls are. */
+static void assert_named(GtkWidget *widget) {
+  gboolean button = GTK_IS_BUTTON(widget) && !gtk_button_get_label(GTK_BUTTON(widget));
+
+  if (gtk_widget_get_mapped(widget) && (button || GTK_IS_ENTRY(widget) || GTK_IS_TEXT_VIEW(widget) || GTK_IS_CHECK_BUTTON(widget)))
+    g_assert_true(gtk_test_accessible_has_property(GTK_ACCESSIBLE(widget), GTK_ACCESSIBLE_PROPERTY_LABEL));
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child))
+    assert_named(child);
+}
+
 /* The learner draws, chooses and types; the answers stay hidden until then. */
 static void test_play(void) {
   g_autofree char *path = write_round(), *csv = g_build_filename(folder, "results.csv", NULL), *written = NULL;
@@ -159,6 +169,9 @@ static void test_play(void) {
   ax_test_xdotool("key 2");
   ax_test_run_for(150);
   picture("mirror");
+  assert_named(GTK_WIDGET(view));
+  g_assert_cmpint(gtk_accessible_get_accessible_role(GTK_ACCESSIBLE(view->canvas)), ==, GTK_ACCESSIBLE_ROLE_IMG);
+  g_assert_true(gtk_test_accessible_has_property(GTK_ACCESSIBLE(view->canvas), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION));
   ax_test_xdotool("key Return");
   assert_says(view, "Missed");
   assert_says(view, "Accepted: left");
@@ -174,6 +187,7 @@ static void test_play(void) {
   assert_says(view, "Passed");
   ax_test_xdotool("key Right");
   ax_test_wait(is_silent, view);
+  assert_named(GTK_WIDGET(view));
   ax_test_xdotool("type 'Cardiomegaly, right effusion'");
   ax_test_xdotool("key ctrl+Return");
   assert_says(view, "Not named: left pleural effusion");
@@ -184,6 +198,7 @@ static void test_play(void) {
   g_assert_cmpint(phase(view), ==, AX_ROUND_OVER);
   ax_test_run_for(200);
   picture("results");
+  assert_named(GTK_WIDGET(view));
   totals = ax_round_log_totals(ax_round_player_get_log(ax_round_view_get_player(view)));
   g_assert_cmpuint(totals.n_passed, ==, 3);
   g_assert_cmpuint(totals.n_voices, ==, 4);
@@ -303,6 +318,42 @@ static void test_make(void) {
   close_window(window);
 }
 
+/* Stepping faster than the model and closing during its work: no answer comes to a case to which it does not belong. */
+static void test_hurry(void) {
+  g_autofree char *path = write_round();
+  AxMainWindow *window;
+  AxRoundView *view;
+
+  g_setenv("AX_FAKE_DELAY_MS", "400", TRUE);
+  window = open_window(path);
+  view = window->round;
+  for (int i = 0; i < 3; i++)
+    gtk_widget_activate_action(GTK_WIDGET(view), "round.next", NULL);
+  ax_test_run_for(50);
+  gtk_widget_activate_action(GTK_WIDGET(view), "round.leave", NULL);
+  g_assert_false(ax_main_window_is_in_round(window));
+  ax_main_window_open(window, path);
+  ax_test_wait(is_silent, view);
+  gtk_widget_activate_action(GTK_WIDGET(view), "round.draw", NULL);
+  ax_test_xdotool("key Return"); /* a box in the middle of the view */
+  ax_test_xdotool("key ctrl+Return");
+  g_assert_cmpint(phase(view), ==, AX_ROUND_REVEALED);
+  g_assert_cmpuint(ax_round_layer_get_n(view->layer, AX_VOICE_MODEL), ==, 1);
+  for (int i = 0; i < 3; i++) /* to the impression, and to the results while it is looked at */
+    gtk_widget_activate_action(GTK_WIDGET(view), "round.next", NULL);
+  ax_test_wait(is_loaded, view);
+  gtk_widget_activate_action(GTK_WIDGET(view), "round.next", NULL);
+  g_assert_cmpint(phase(view), ==, AX_ROUND_OVER);
+  ax_test_wait(is_silent, view);
+  gtk_widget_activate_action(GTK_WIDGET(view), "round.restart", NULL);
+  gtk_widget_activate_action(GTK_WIDGET(view), "round.next", NULL);
+  ax_test_wait(is_loaded, view);
+  g_assert_true(ax_round_view_is_looking(view));
+  close_window(window);
+  ax_test_run_for(600);
+  g_unsetenv("AX_FAKE_DELAY_MS");
+}
+
 /* What cannot be played is said, and the window goes on. */
 static void test_broken(void) {
   g_autofree char *path = g_build_filename(folder, "round.json", NULL);
@@ -341,6 +392,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/round/play", test_play);
   g_test_add_func("/ui/round/presenter-and-replay", test_presenter_and_replay);
   g_test_add_func("/ui/round/make", test_make);
+  g_test_add_func("/ui/round/hurry", test_hurry);
   g_test_add_func("/ui/round/broken", test_broken);
   status = g_test_run();
   for (guint i = 0; i < G_N_ELEMENTS(files); i++) {

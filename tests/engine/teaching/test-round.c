@@ -164,6 +164,7 @@ test_store (void)
     g_assert_cmpstr (ax_round_get_case (round, i)->image, ==, added[i].name);
     g_autofree char *folder = g_path_get_dirname (path), *found = ax_round_find_image (folder, ax_round_get_case (round, i), &error);
     g_assert_no_error (error);
+    g_assert_true (g_str_has_suffix (found, added[i].name));
   }
   g_assert_true (g_file_set_contents (other, "{}", -1, NULL)); /* a file that is no round stays as it is */
   g_assert_false (ax_round_store_case (other, "New", c, film, &error));
