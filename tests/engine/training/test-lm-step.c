@@ -167,7 +167,7 @@ test_packed (void)
         labels[t][i] = i >= prefix + 1 && i < prefix + counts[t] ? (gint32) ((i * 13 + t) % 500) : -1;
       }
   double loss[2] = { 0 };
-  g_autofree float *grads[2] = { NULL, NULL };
+  float *grads[2] = { NULL, NULL };
   gsize total = ax_parameters_count (p, TRUE);
   for (int way = 0; way < 2; way++)
     {
@@ -210,6 +210,8 @@ test_packed (void)
   share ("loss", fabs (loss[0] - loss[1]), 1e-5 * loss[1]);
   g_assert_cmpfloat (largest, >, 0);
   share ("gradients", tiny_worst (grads[0], grads[1], total), 1e-4 * largest);
+  g_free (grads[0]);
+  g_free (grads[1]);
 }
 
 /* A constant prefix leaves the loss as it is, and the gradients of what only rows behind it pass through: of the last layer all but keys and values. The
