@@ -6,7 +6,8 @@ struct _AxMirrorView {
   GtkWidget parent_instance;
   GtkWidget *box;
   AxCanvas *canvas[2]; /* plain, mirrored */
-  GtkWidget *summary, *overlap, *table, *head, *spinner;
+  GtkWidget *summary, *overlap, *table, *head, *spinner, *texts;
+  AxTextMirror *text_mirror; /* or NULL */
   int pair;
   gboolean answered; /* both answers are there */
   gboolean linking; /* one viewport is being set from the other */
@@ -196,6 +197,59 @@ void ax_mirror_view_set_pyramid(AxMirrorView *self, AxPyramid *pyramid) {
     ax_viewport_fit(ax_canvas_get_viewport(self->canvas[i]));
 }
 
+/* ---- what was asked, on both ---- */
+
+static char *compare_text(const AxTextPair *pair) {
+  GString *text = g_string_new(NULL);
+
+  if (!pair->mirrored)
+    return g_strdup(pair->message ? pair->message : _("Waiting for the model"));
+  if (pair->n_left[0] + pair->n_right[0] + pair->n_left[1] + pair->n_right[1] > 0)
+    /* Translators: kept or lost; how often "left" and "right" are said on the image and on the mirrored one. */
+    g_string_append_printf(text, _("Sides %s: left %u, right %u → left %u, right %u"),
+                           pair->sides_kept ? C_("side of a structure", "kept") : C_("side of a structure", "lost"), pair->n_left[0], pair->n_right[0],
+                           pair->n_left[1], pair->n_right[1]);
+  if (pair->mean_iou >= 0)
+    g_string_append_printf(text, _("%sOverlap of the boxes %.2f"), text->len ? "\n" : "", pair->mean_iou);
+  if (text->len == 0)
+    g_string_append(text, _("Neither side words nor boxes to compare"));
+  return g_string_free(text, FALSE);
+}
+
+static void fill_texts(AxMirrorView *self) {
+  GtkWidget *child;
+
+  while ((child = gtk_widget_get_first_child(self->texts)))
+    gtk_box_remove(GTK_BOX(self->texts), child);
+  for (guint i = 0; self->text_mirror && i < ax_text_mirror_get_n(self->text_mirror); i++) {
+    const AxTextPair *pair = ax_text_mirror_get(self->text_mirror, i);
+    const char *asked = ax_exchange_get_text(pair->exchange);
+    g_autofree char *result = compare_text(pair);
+    GtkWidget *question = gtk_label_new(asked ? asked : ax_exchange_get_plain(pair->exchange)), *label = gtk_label_new(result);
+
+    gtk_label_set_ellipsize(GTK_LABEL(question), PANGO_ELLIPSIZE_END);
+    gtk_label_set_xalign(GTK_LABEL(question), 0);
+    gtk_label_set_xalign(GTK_LABEL(label), 0);
+    gtk_label_set_wrap(GTK_LABEL(label), TRUE);
+    gtk_widget_add_css_class(question, "heading");
+    if (pair->mirrored && !pair->sides_kept)
+      gtk_widget_add_css_class(label, "lost");
+    gtk_box_append(GTK_BOX(self->texts), question);
+    gtk_box_append(GTK_BOX(self->texts), label);
+  }
+}
+
+void ax_mirror_view_set_texts(AxMirrorView *self, AxTextMirror *texts) {
+  g_return_if_fail(AX_IS_MIRROR_VIEW(self));
+  if (self->text_mirror)
+    g_signal_handlers_disconnect_by_data(self->text_mirror, self);
+  g_set_object(&self->text_mirror, texts);
+  if (texts)
+    g_signal_connect_swapped(texts, "changed", G_CALLBACK(fill_texts), self);
+  fill_texts(self);
+}
+
+GtkWidget *ax_mirror_view_get_texts(AxMirrorView *self) { return self->texts; }
 AxCanvas *ax_mirror_view_get_canvas(AxMirrorView *self, gboolean mirrored) { return self->canvas[!!mirrored]; }
 
 /* ---- GObject ---- */
@@ -206,6 +260,9 @@ static void ax_mirror_view_dispose(GObject *object) {
   if (self->table)
     g_signal_handlers_disconnect_by_data(self->table, self);
   self->table = NULL;
+  if (self->text_mirror)
+    g_signal_handlers_disconnect_by_data(self->text_mirror, self);
+  g_clear_object(&self->text_mirror);
   for (int i = 0; i < 2; i++)
     if (self->canvas[i]) {
       g_signal_handlers_disconnect_by_data(ax_canvas_get_viewport(self->canvas[i]), self);
@@ -268,6 +325,17 @@ static GtkWidget *make_side_panel(AxMirrorView *self) {
   gtk_box_append(GTK_BOX(panel), self->spinner);
   gtk_box_append(GTK_BOX(panel), self->head);
   gtk_box_append(GTK_BOX(panel), scrolled);
+  {
+    GtkWidget *again = gtk_button_new_with_label(_("Ask the same on the mirrored pixels")), *answers = gtk_scrolled_window_new();
+
+    gtk_actionable_set_action_name(GTK_ACTIONABLE(again), "win.mirror-text");
+    gtk_widget_set_tooltip_text(again, _("What was asked about the image is asked again; side words and boxes are compared"));
+    self->texts = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
+    g_object_set(answers, "hscrollbar-policy", GTK_POLICY_NEVER, "propagate-natural-height", TRUE, "max-content-height", 180, NULL);
+    gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(answers), self->texts);
+    gtk_box_append(GTK_BOX(panel), again);
+    gtk_box_append(GTK_BOX(panel), answers);
+  }
   return panel;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "ui/canvas.h"
+#include "ui/text-mirror.h"
 
 G_BEGIN_DECLS
 
@@ -17,6 +18,9 @@ void ax_mirror_view_set_pyramid(AxMirrorView *self, AxPyramid *pyramid);
 void ax_mirror_view_set_perceptions(AxMirrorView *self, AxPerception *plain, AxPerception *mirrored);
 /* Whether the model is at work for it: shown in place of an answer that is not there. */
 void ax_mirror_view_set_busy(AxMirrorView *self, gboolean busy);
+/* What was asked, on both: a row for each, filled as answers come; NULL empties it. */
+void ax_mirror_view_set_texts(AxMirrorView *self, AxTextMirror *texts);
+GtkWidget *ax_mirror_view_get_texts(AxMirrorView *self); /* the rows, for tests */
 AxCanvas *ax_mirror_view_get_canvas(AxMirrorView *self, gboolean mirrored);
 /* Pair of the selected row, or -1. */
 int ax_mirror_view_get_selected_pair(AxMirrorView *self);

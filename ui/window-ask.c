@@ -89,6 +89,13 @@ static void on_perceived(AxMainWindow *self, gboolean mirrored) {
   ax_main_window_update_ask(self);
 }
 
+static void on_mirror_text(GSimpleAction *action, GVariant *parameter, gpointer data) {
+  AxMainWindow *self = data;
+  g_autoptr(AxTextMirror) texts = ax_text_mirror_new(self->session, ax_document_get_image(self->document), ax_asker_get_list(self->asker));
+
+  ax_mirror_view_set_texts(self->mirror_view, texts); /* which holds it */
+}
+
 void ax_main_window_update_ask(AxMainWindow *self) {
   AxModel *model = ax_session_get_model(self->session);
   gboolean image = ax_document_get_image(self->document) != NULL;
@@ -97,12 +104,13 @@ void ax_main_window_update_ask(AxMainWindow *self) {
   if (model)
     ax_model_has_language(model, &why);
   ax_ask_panel_set_notice(self->ask_panel, why);
+  ax_main_window_enable(self, "mirror-text", image && self->mirror && !why && g_list_model_get_n_items(ax_asker_get_list(self->asker)) > 0);
   ax_main_window_enable(self, "ask", image && !self->mirror);
   ax_main_window_enable(self, "ask-entry", image && !self->mirror);
 }
 
 void ax_main_window_add_ask_actions(AxMainWindow *self) {
-  static const GActionEntry entries[] = {{"ask", on_ask, "s"}, {"ask-entry", on_ask_entry, "s"}};
+  static const GActionEntry entries[] = {{"ask", on_ask, "s"}, {"ask-entry", on_ask_entry, "s"}, {"mirror-text", on_mirror_text}};
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
   ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));

@@ -185,6 +185,7 @@ static void on_failed(AxMainWindow *self, GError *error) {
 static void on_name(AxMainWindow *self) {
   ax_canvas_set_pyramid(self->canvas, NULL);
   ax_mirror_view_set_pyramid(self->mirror_view, NULL);
+  ax_mirror_view_set_texts(self->mirror_view, NULL);
   ax_anatomy_list_set_perception(self->anatomy_list, NULL);
   ax_findings_bars_set_perception(self->findings, NULL);
   update_hint(self);

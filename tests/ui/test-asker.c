@@ -3,6 +3,7 @@
 
 #include "tests/ui/loop.h"
 #include "ui/session-file.h"
+#include "ui/text-mirror.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -145,6 +146,51 @@ static void test_json(void) {
   }
 }
 
+static gboolean is_compared(gpointer texts) { return !ax_text_mirror_get_busy(texts); }
+
+/* The same questions on the mirrored pixels. The session's answers do not depend on the pixels, so its sides are kept; its boxes do not follow the
+ * mirror unless they were given, so those given overlap wholly and the others as geometry says. */
+static void test_mirrored(void) {
+  g_autoptr(AxDocument) document = open_document();
+  g_autoptr(AxAsker) asker = ax_asker_new(document, session);
+  g_autoptr(AxTextMirror) texts = NULL;
+  AxBox region = {100, 100, 300, 400};
+  AxTextMirror *gone;
+
+  load(document);
+  while (g_list_model_get_n_items(ax_asker_get_list(asker)) > 0)
+    ax_asker_remove(asker, at(asker, 0));
+  ax_asker_ask(asker, AX_TASK_DESCRIBE, NULL, &region, 1, NULL);
+  ax_asker_ask(asker, AX_TASK_REPORT, NULL, NULL, 0, NULL);
+  ax_asker_ask(asker, AX_TASK_ASK, "Left or right?", NULL, 0, NULL);
+  ax_test_wait(is_quiet, asker);
+  texts = ax_text_mirror_new(session, ax_document_get_image(document), ax_asker_get_list(asker));
+  ax_test_wait(is_compared, texts);
+  g_assert_cmpuint(ax_text_mirror_get_n(texts), ==, 3);
+  g_assert_cmpfloat_with_epsilon(ax_text_mirror_get(texts, 0)->mean_iou, 1, 1e-9);
+  g_assert_cmpuint(ax_text_mirror_get(texts, 1)->n_left[0], ==, 1);
+  g_assert_true(ax_text_mirror_get(texts, 1)->sides_kept);
+  g_assert_cmpfloat(ax_text_mirror_get(texts, 1)->mean_iou, <, 1);
+  g_assert_cmpfloat(ax_text_mirror_get(texts, 2)->mean_iou, ==, -1);
+  gone = ax_text_mirror_new(session, ax_document_get_image(document), ax_asker_get_list(asker));
+  g_assert_finalize_object(gone); /* in the middle of its work */
+  ax_test_run_for(50);
+}
+
+/* Side words are whole words; boxes that one answer lacks count as no overlap. */
+static void test_compare(void) {
+  AxAnswerBox boxes[2] = {{.box = {0, 0, 10, 10}}, {.box = {90, 0, 100, 10}}};
+  AxAnswer plain = {.plain = (char *)"Left, leftover, the LEFT-sided; right.", .boxes = boxes, .n_boxes = 2};
+  AxAnswer mirrored = {.plain = (char *)"right left left", .boxes = boxes, .n_boxes = 1};
+  AxTextPair pair = {0};
+
+  ax_text_pair_compare(&pair, &plain, &mirrored, 100);
+  g_assert_cmpuint(pair.n_left[0], ==, 2);
+  g_assert_cmpuint(pair.n_right[0], ==, 1);
+  g_assert_true(pair.sides_kept);
+  g_assert_cmpfloat_with_epsilon(pair.mean_iou, 0.5, 1e-9); /* the left box came back mirrored onto the right one */
+}
+
 /* Pages of this process that are in memory, in kilobytes. */
 static gsize resident(void) {
   g_autofree char *text = NULL;
@@ -206,6 +252,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/asker/conversation", test_conversation);
   g_test_add_func("/ui/asker/cancel", test_cancel);
   g_test_add_func("/ui/asker/json", test_json);
+  g_test_add_func("/ui/asker/mirrored", test_mirrored);
+  g_test_add_func("/ui/asker/compare", test_compare);
   g_test_add_func("/ui/asker/flat", test_flat);
   return g_test_run();
 }

@@ -494,6 +494,13 @@ static void test_reopen(void) {
   close_window(window);
 }
 
+/* A row of question and result for each, none of them waiting. */
+static gboolean is_text_compared(gpointer window) {
+  GtkWidget *texts = ax_mirror_view_get_texts(AX_MAIN_WINDOW(window)->mirror_view), *last = gtk_widget_get_last_child(texts);
+
+  return last && !g_str_equal(gtk_label_get_text(GTK_LABEL(last)), "Waiting for the model");
+}
+
 static AxExchange *exchange_at(AxMainWindow *window, guint i) {
   g_autoptr(AxExchange) exchange = g_list_model_get_item(ax_asker_get_list(window->asker), i);
 
@@ -555,6 +562,12 @@ static void test_ask(void) {
   ax_test_wait(is_quiet, window);
   g_unsetenv("AX_FAKE_WORD_MS");
   g_assert_cmpint(ax_exchange_get_state(exchange_at(window, 3)), ==, AX_EXCHANGE_CANCELLED);
+  /* all of it again on the mirrored pixels */
+  ax_test_xdotool("key m");
+  ax_test_wait(is_mirrored, window);
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.mirror-text", NULL);
+  ax_test_wait(is_text_compared, window);
+  ax_test_xdotool("key m");
   close_window(window);
   ax_session_file_flush();
   keep_sessions = TRUE;
