@@ -2,6 +2,7 @@
 
 #include "ui/folder.h"
 #include <glib/gi18n-lib.h>
+#include <string.h>
 
 typedef struct {
   char **paths;
@@ -11,6 +12,7 @@ typedef struct {
   GArray *films;       /* AxRoundFilm; their names are of `names` */
   GPtrArray *names;
   char *folder;
+  gboolean asked;      /* the model gave boxes; else all were given */
   AxProgressFn progress;
   gpointer progress_data;
 } Work;
@@ -33,7 +35,7 @@ static void finish(GTask *task) {
   AxModel *model = ax_session_get_model(session);
   g_autofree char *name = g_path_get_basename(work->folder), *valid = g_utf8_make_valid(name, -1);
   /* Translators: title of a round that was made from a folder, whose name follows. */
-  g_autofree char *title = g_strdup_printf(_("Anatomy: %s"), valid), *source = model ? g_strdup_printf("%s %.8s", ax_model_name(model), ax_model_sha256(model)) : NULL;
+  g_autofree char *title = g_strdup_printf(_("Anatomy: %s"), valid), *source = model && work->asked ? g_strdup_printf("%s %.8s", ax_model_name(model), ax_model_sha256(model)) : NULL;
   g_autoptr(GError) error = NULL;
   AxRound *round = NULL;
 
@@ -48,26 +50,42 @@ static void finish(GTask *task) {
   g_object_unref(task);
 }
 
+static void add_film(Work *work, const AxBox *boxes) {
+  AxRoundFilm film = {0};
+
+  g_ptr_array_add(work->names, g_path_get_basename(work->paths[work->next]));
+  film.image = work->names->pdata[work->names->len - 1];
+  memcpy(film.boxes, boxes, sizeof film.boxes);
+  if (ax_round_path_is_safe(film.image))
+    g_array_append_val(work->films, film);
+}
+
 static void on_perceived(GObject *session, GAsyncResult *result, gpointer data) {
   GTask *task = data;
   Work *work = g_task_get_task_data(task);
   g_autoptr(GError) error = NULL;
   g_autoptr(AxPerception) perception = ax_session_perceive_finish(AX_SESSION(session), result, &error);
-  AxRoundFilm film = {0};
+  AxBox boxes[AX_N_ANATOMY];
 
   if (!perception) { /* what is wrong with the model is wrong with every image */
     g_task_return_error(task, g_steal_pointer(&error));
     g_object_unref(task);
     return;
   }
-  g_ptr_array_add(work->names, g_path_get_basename(work->paths[work->next]));
-  film.image = work->names->pdata[work->names->len - 1];
   for (guint i = 0; i < AX_N_ANATOMY; i++)
-    film.boxes[i] = ax_box_clamp(perception->anatomy[i].box, perception->width, perception->height);
-  if (ax_round_path_is_safe(film.image))
-    g_array_append_val(work->films, film);
+    boxes[i] = ax_box_clamp(perception->anatomy[i].box, perception->width, perception->height);
+  work->asked = TRUE;
+  add_film(work, boxes);
   work->next++;
   look_at_next(task);
+}
+
+/* "film.json" beside "film.png". FALSE when there is none or it cannot be used: the model is asked then. */
+static gboolean read_given(const char *path, AxBox boxes[AX_N_ANATOMY]) {
+  const char *dot = strrchr(path, '.');
+  g_autofree char *stem = g_strndup(path, dot && !strchr(dot, '/') ? (gsize)(dot - path) : strlen(path)), *json = g_strconcat(stem, ".json", NULL);
+
+  return g_file_test(json, G_FILE_TEST_IS_REGULAR) && ax_round_read_film(json, boxes, NULL);
 }
 
 static void load_image(GTask *task, gpointer source, gpointer path, GCancellable *cancellable) {
@@ -84,12 +102,17 @@ static void on_loaded(GObject *session, GAsyncResult *result, gpointer data) {
   GTask *task = data;
   Work *work = g_task_get_task_data(task);
   g_autoptr(AxImage) image = g_task_propagate_pointer(G_TASK(result), NULL);
+  AxBox boxes[AX_N_ANATOMY];
 
-  if (image) {
+  if (image && read_given(work->paths[work->next], boxes)) {
+    for (guint i = 0; i < AX_N_ANATOMY; i++)
+      boxes[i] = ax_box_clamp(boxes[i], ax_image_get_width(image), ax_image_get_height(image));
+    add_film(work, boxes);
+  } else if (image) {
     ax_session_perceive_async(AX_SESSION(session), image, FALSE, NULL, NULL, g_task_get_cancellable(task), on_perceived, task);
     return;
   }
-  work->next++; /* no radiograph */
+  work->next++; /* boxes were given, or it is no radiograph */
   look_at_next(task);
 }
 

@@ -7,7 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* Up to `n_images` images of the folder, spread over it, and `n_cases` cases. Files that are no radiographs are passed over. `progress` gets 0..1. Cancel at
+/* Up to `n_images` images of the folder, spread over it, and `n_cases` cases. Where "film.json" beside
+ * "film.png" gives boxes (ax_round_read_film()) the model is not asked. Files that are no radiographs are passed over. `progress` gets 0..1. Cancel at
  * any time. */
 void ax_round_maker_run_async(AxSession *session, const char *folder, guint n_images, guint n_cases, guint32 seed, AxProgressFn progress,
                               gpointer progress_data, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);

@@ -1,11 +1,81 @@
 /* anatomy_round.c: rounds that make themselves; see anatomy_round.h. */
 #include "engine/teaching/anatomy_round.h"
 
+#include "engine/checkpoint/json_read.h"
+
 #include <string.h>
 
 #define N_CHOICES 4
 /* Boxes that overlap more than this are one region to a learner: the name of the one is no wrong answer for the other. */
 #define SAME_REGION 0.4
+
+/* ---- given boxes ------------------------------------------------------------------------------------------------------------ */
+
+static gboolean
+read_structure (JsonObject *object, double scale, AxBox boxes[AX_N_ANATOMY], GError **error)
+{
+  gint64 index, visible = 1;
+  double v[4];
+  if (!ax_json_get_int (object, "index", 0, AX_N_ANATOMY - 1, &index, error) ||
+      (json_object_has_member (object, "visible") && !ax_json_get_int (object, "visible", 0, 1, &visible, error)))
+    return FALSE;
+  JsonArray *box = ax_json_get_array (object, "box", error);
+  if (box == NULL)
+    return FALSE;
+  for (guint i = 0; i < 4; i++) {
+    JsonNode *node = json_array_get_length (box) == 4 ? json_array_get_element (box, i) : NULL;
+    if (node == NULL || !JSON_NODE_HOLDS_VALUE (node) || (json_node_get_value_type (node) != G_TYPE_INT64 && json_node_get_value_type (node) != G_TYPE_DOUBLE)) {
+      g_set_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID, "\"box\" is not four numbers");
+      return FALSE;
+    }
+    v[i] = json_node_get_value_type (node) == G_TYPE_DOUBLE ? json_node_get_double (node) : (double) json_node_get_int (node);
+    v[i] = CLAMP (v[i] * scale, 0, AX_IMAGE_MAX_SIDE);
+  }
+  if (visible)
+    boxes[index] = ax_round_box ((AxBox) { v[0], v[1], v[2], v[3] });
+  return TRUE;
+}
+
+static gboolean
+read_film (JsonObject *object, AxBox boxes[AX_N_ANATOMY], GError **error)
+{
+  gint64 frame = 1, size = 1;
+  if (json_object_has_member (object, "frame") &&
+      (!ax_json_get_int (object, "frame", 1, AX_IMAGE_MAX_SIDE, &frame, error) || !ax_json_get_int (object, "size", 1, AX_IMAGE_MAX_SIDE, &size, error)))
+    return FALSE;
+  JsonArray *anatomy = ax_json_get_array (object, "anatomy", error);
+  if (anatomy == NULL)
+    return FALSE;
+  if (json_array_get_length (anatomy) > AX_N_ANATOMY) {
+    g_set_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID, "\"anatomy\" has more than %d structures", AX_N_ANATOMY);
+    return FALSE;
+  }
+  for (guint i = 0; i < json_array_get_length (anatomy); i++) {
+    JsonNode *node = json_array_get_element (anatomy, i);
+    if (!JSON_NODE_HOLDS_OBJECT (node)) {
+      g_set_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID, "\"anatomy\" holds something that is no structure");
+      return FALSE;
+    }
+    if (!read_structure (json_node_get_object (node), (double) size / (double) frame, boxes, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ax_round_read_film (const char *json_path, AxBox boxes[AX_N_ANATOMY], GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+  g_autoptr (JsonObject) object = ax_json_load_object (json_path, &reason);
+  memset (boxes, 0, AX_N_ANATOMY * sizeof *boxes);
+  if (object != NULL && read_film (object, boxes, &reason))
+    return TRUE;
+  memset (boxes, 0, AX_N_ANATOMY * sizeof *boxes);
+  g_set_error (error, AX_ROUND_ERROR, object != NULL ? AX_ROUND_ERROR_INVALID : AX_ROUND_ERROR_READ, "The boxes of an image cannot be used: %s", reason->message);
+  return FALSE;
+}
+
+/* ---- cases ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
   GRand *random;

@@ -278,7 +278,7 @@ static GtkWindow *find_window(GType type) {
 
 /* A teacher adds the open image with the selected structure; a round of the whole folder makes itself. */
 static void test_make(void) {
-  g_autofree char *film = g_build_filename(folder, "film.png", NULL), *path = g_build_filename(folder, "made.json", NULL);
+  g_autofree char *film = g_build_filename(folder, "film.png", NULL), *path = g_build_filename(folder, "made.json", NULL), *given = g_build_filename(folder, "film.json", NULL);
   g_autoptr(AxSession) session = ax_session_new("model");
   AxMainWindow *window = ax_main_window_new(application, session);
   g_autoptr(GError) error = NULL;
@@ -315,6 +315,13 @@ static void test_make(void) {
   ax_test_wait(is_loaded, window->round);
   ax_test_run_for(200);
   picture("anatomy");
+  ax_test_xdotool("key Escape");
+  g_assert_true(g_file_set_contents(given, "{\"anatomy\": [{\"index\": 23, \"box\": [200, 220, 240, 260]}]}", -1, NULL));
+  ax_main_window_make_round(window, folder, 5); /* with a given box: of that structure alone, and not the model's */
+  ax_test_wait(is_playing, window);
+  g_assert_null(ax_round_player_get_log(ax_round_view_get_player(window->round))->round->source);
+  g_assert_cmpstr(ax_round_player_get_case(ax_round_view_get_player(window->round))->subject, ==, ax_anatomy_name(23));
+  g_unlink(given);
   close_window(window);
 }
 

@@ -242,6 +242,44 @@ test_anatomy (void)
   g_assert_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID);
 }
 
+/* Boxes that come with an image: of the bundled sample, of another frame, and files that are none. */
+static void
+test_given (void)
+{
+  static const struct { const char *text; int code; } broken[] = {
+    { "", AX_ROUND_ERROR_READ },
+    { "{}", AX_ROUND_ERROR_INVALID },
+    { "{\"anatomy\": [1]}", AX_ROUND_ERROR_INVALID },
+    { "{\"anatomy\": [{\"index\": 36, \"box\": [1, 2, 3, 4]}]}", AX_ROUND_ERROR_INVALID },
+    { "{\"anatomy\": [{\"index\": 3, \"box\": [1, 2, 3]}]}", AX_ROUND_ERROR_INVALID },
+    { "{\"anatomy\": [{\"index\": 3, \"box\": [1, 2, 3, null]}]}", AX_ROUND_ERROR_INVALID },
+    { "{\"frame\": 0, \"size\": 4, \"anatomy\": []}", AX_ROUND_ERROR_INVALID },
+  };
+  const char *root = g_getenv ("AX_SOURCE_ROOT");
+  g_autofree char *sample = g_build_filename (root != NULL ? root : ".", "data", "samples", "effusion-opacity.json", NULL), *folder = g_dir_make_tmp ("ax-given-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "film.json", NULL);
+  AxBox boxes[AX_N_ANATOMY];
+  g_autoptr (GError) error = NULL;
+  g_assert_true (ax_round_read_film (sample, boxes, &error));
+  g_assert_no_error (error);
+  g_assert_cmpfloat (boxes[4].x1, ==, 409); /* the heart of that file */
+  g_assert_cmpfloat (boxes[4].y2, ==, 675);
+  g_assert_true (g_file_set_contents (path, "{\"frame\": 1024, \"size\": 512, \"anatomy\": [{\"index\": 3, \"box\": [10, 20, 30, 1e9], \"visible\": 1}, "
+                                            "{\"index\": 4, \"box\": [1, 2, 3, 4], \"visible\": 0}]}", -1, NULL));
+  g_assert_true (ax_round_read_film (path, boxes, &error));
+  g_assert_cmpfloat (boxes[3].x2, ==, 15);
+  g_assert_cmpfloat (boxes[3].y2, ==, AX_IMAGE_MAX_SIDE);
+  g_assert_cmpfloat (ax_box_area (boxes[4]), ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (broken); i++) {
+    g_assert_true (g_file_set_contents (path, broken[i].text, -1, NULL));
+    g_assert_false (ax_round_read_film (path, boxes, &error));
+    g_assert_error (error, AX_ROUND_ERROR, broken[i].code);
+    g_clear_error (&error);
+  }
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -253,6 +291,7 @@ main (int argc, char **argv)
   g_test_add_func ("/teaching/round/store", test_store);
   g_test_add_func ("/teaching/round/missing-file", test_missing_file);
   g_test_add_func ("/teaching/round/too-many", test_too_many);
+  g_test_add_func ("/teaching/round/given", test_given);
   g_test_add_func ("/teaching/round/anatomy", test_anatomy);
   return g_test_run ();
 }
