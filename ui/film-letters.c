@@ -246,6 +246,19 @@ static gboolean is_in_word(const GArray *parts, const Part *part) {
   return above && below;
 }
 
+/* A marker stands on calm ground; in noise and texture everything has neighbours. */
+static gboolean is_alone(const Field *field, const Part *part) {
+  int on = 0, n = 0;
+
+  for (int y = MAX(part->y1 - 2, 0); y < MIN(part->y2 + 2, field->height); y++)
+    for (int x = MAX(part->x1 - 2, 0); x < MIN(part->x2 + 2, field->width); x++)
+      if (x < part->x1 || x >= part->x2 || y < part->y1 || y >= part->y2) {
+        n++;
+        on += field->mask[(gsize)y * field->width + x] != 0;
+      }
+  return on * 5 < n;
+}
+
 /* Grey levels between the percentiles 1 and 99: what contrast is measured by. */
 static double grey_range(const guint16 *pixels, gsize n) {
   g_autofree guint32 *counts = g_new0(guint32, 65536);
@@ -291,7 +304,7 @@ guint ax_film_letters_find(AxPyramid *pyramid, AxFilmLetter *letters, guint most
     g_autofree guint8 *own = own_pixels(&field, part);
     double sx = (double)full_width / width, sy = (double)full_height / height;
 
-    if (!own || !classify(&field, part, own, &letters[n]) || is_in_word(parts, part))
+    if (!own || !classify(&field, part, own, &letters[n]) || !is_alone(&field, part) || is_in_word(parts, part))
       continue;
     letters[n++].box = (AxBox){part->x1 * sx, part->y1 * sy, part->x2 * sx, part->y2 * sy};
   }
