@@ -380,7 +380,7 @@ static gboolean read_merges(Scan *s, AxGemmaPieces *pieces) {
     return TRUE;
   for (guint32 rank = 0;; rank++) {
     char joined[2 * AX_MAX_PIECE_BYTES];
-    gsize left, total;
+    gsize left = 0, total = 0;
     if (!read_pair(s, joined, &left, &total))
       return FALSE;
     const AxMerge m = {ax_piece_index_find(index, joined, left), ax_piece_index_find(index, joined + left, total - left), rank, ax_piece_index_find(index, joined, total)};
