@@ -229,7 +229,7 @@ ax_lm_draw_validation (AxLmDraw *d, int pictures, int answers, GError **error)
   guint number = 0;
   for (guint i = 0; i < d->samples->pictures->len; i++)
     {
-      AxRandom r = ax_random_init (d->config->seed, 0x7a11da7e, i);
+      AxRandom r = ax_random_init (0, 0x7a11da7e, i);
       g_array_append_val (order, ((Draw){ ax_random_uniform (&r), i }));
     }
   g_array_sort (order, by_key);
@@ -242,7 +242,7 @@ ax_lm_draw_validation (AxLmDraw *d, int pictures, int answers, GError **error)
       for (guint i = 0; i < p->samples->len; i++)
         {
           guint sample = g_array_index (p->samples, guint, i);
-          AxRandom r = ax_random_init (d->config->seed, 0x7a11da7f, sample);
+          AxRandom r = ax_random_init (0, 0x7a11da7f, sample);
           g_array_append_val (draws, ((Draw){ ax_random_uniform (&r), sample }));
         }
       g_array_sort (draws, by_key);

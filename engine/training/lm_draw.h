@@ -28,7 +28,7 @@ void       ax_lm_draw_clear (AxLmDraw *draw);
  * when not even one answer fits the tokens allowed (AX_DATA_ERROR). */
 gboolean   ax_lm_draw_batch (AxLmDraw *draw, gint64 step, int place, AxLmBatch *batch, GError **error);
 
-/* So many pictures, chosen by a hash, with up to `answers` samples of each task: array of AxLmBatch, a picture each. Wordings are fixed, system prompts and
+/* So many pictures, chosen by a hash that no seed changes, so that runs can be compared, with up to `answers` samples of each task: array of AxLmBatch, a picture each. Wordings are fixed, system prompts and
  * variations off, weights 1; sample numbers are as ax_lm_validate() wants them. */
 GPtrArray *ax_lm_draw_validation (AxLmDraw *draw, int pictures, int answers, GError **error);
 
