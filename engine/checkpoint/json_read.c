@@ -5,10 +5,8 @@
 
 #include "engine/checkpoint/weights-private.h"
 
-/* json-glib parses by recursion, so depth is limited before. It also takes comments and quotes that JSON does not have, in which
- * brackets could hide from this count: outside strings only JSON's own characters pass. */
-static gboolean
-depth_fits(const char *text, gsize size)
+gboolean
+ax_json_is_plain(const char *text, gsize size, guint max_depth)
 {
   guint depth = 0;
   gboolean quoted = FALSE;
@@ -22,7 +20,7 @@ depth_fits(const char *text, gsize size)
     } else if (c == '"') {
       quoted = TRUE;
     } else if (c == '{' || c == '[') {
-      if (++depth > AX_JSON_MAX_DEPTH)
+      if (++depth > max_depth)
         return FALSE;
     } else if (c == '}' || c == ']') {
       if (depth-- == 0)
@@ -47,7 +45,7 @@ ax_json_parse_object(const char *text, gsize size, const char *name, GError **er
   const char *begin = text, *end = text + size;
   while (begin < end && g_ascii_isspace(*begin))
     begin++;
-  if (size > AX_JSON_MAX_BYTES || begin == end || *begin != '{' || !g_utf8_validate_len(text, size, NULL) || !depth_fits(text, size)) {
+  if (size > AX_JSON_MAX_BYTES || begin == end || *begin != '{' || !g_utf8_validate_len(text, size, NULL) || !ax_json_is_plain(text, size, AX_JSON_MAX_DEPTH)) {
     damaged(error, name, "this is no JSON object, or it is too large or nested too deeply");
     return NULL;
   }

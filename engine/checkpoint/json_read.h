@@ -11,6 +11,10 @@ G_BEGIN_DECLS
 #define AX_JSON_MAX_BYTES (16u << 20)
 #define AX_JSON_MAX_DEPTH 64
 
+/* Whether brackets pair up at most max_depth deep. json-glib parses by recursion, so this comes before; it also takes comments and quotes
+ * that JSON does not have, in which brackets could hide from the count: outside strings only JSON's own characters pass. */
+gboolean ax_json_is_plain(const char *text, gsize size, guint max_depth);
+
 /* The object that the text is; `name` stands for the file in messages. NULL with DAMAGED. Free with json_object_unref(). */
 JsonObject *ax_json_parse_object(const char *text, gsize size, const char *name, GError **error);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/task/task.h"
 #include "engine/training/instruct_words.h"
 
 #define BIT(x) (1u << (x))
@@ -236,7 +237,7 @@ make_lists (Maker *m)
     g_autoptr (GString) options = g_string_new (NULL);
     for (guint k = 0; k < AX_DATASET_N_LABELS; k++)
       g_string_append_printf (options, "%s(%c) %s", k > 0 ? "\n" : "", 'A' + (char) k, ax_label_name (order[k]));
-    g_string_append (options, AX_LIST_SUFFIX);
+    g_string_append (options, ax_task_template (AX_TASK_CLASSIFY, 0, AX_TEMPLATE_SUFFIX, 0));
     add (m, AX_ASK_LIST, i, ax_words_fill (nth (AX_WORDS_LIST_QUESTION, made++), options->str, NULL));
   }
 }

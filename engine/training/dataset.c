@@ -1,8 +1,8 @@
 #include "engine/training/dataset.h"
 
-#include <json-glib/json-glib.h>
-#include <math.h>
 #include <string.h>
+
+#include "engine/training/data_json.h"
 
 #define JSON_LIMIT (64u << 20)
 #define MAX_FINDINGS 4096 /* boxes on one image */
@@ -102,92 +102,20 @@ static gboolean load_labels(AxDataset *dataset, GError **error) {
   return TRUE;
 }
 
-/* ---- JSON: members by type, so that nothing of a file reaches a function that would only warn ---- */
-
-static JsonNode *member(JsonObject *object, const char *name, JsonNodeType type) {
-  JsonNode *node = json_object_get_member(object, name);
-  return node != NULL && JSON_NODE_TYPE(node) == type ? node : NULL;
-}
-static JsonObject *member_object(JsonObject *object, const char *name) {
-  JsonNode *node = member(object, name, JSON_NODE_OBJECT);
-  return node != NULL ? json_node_get_object(node) : NULL;
-}
-static JsonArray *member_array(JsonObject *object, const char *name) {
-  JsonNode *node = member(object, name, JSON_NODE_ARRAY);
-  return node != NULL ? json_node_get_array(node) : NULL;
-}
-static const char *member_string(JsonObject *object, const char *name) {
-  JsonNode *node = member(object, name, JSON_NODE_VALUE);
-  return node != NULL && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
-static const char *element_string(JsonArray *array, guint i) {
-  JsonNode *node = json_array_get_element(array, i);
-  return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
+/* ---- boxes ---- */
 
 static gboolean parse_box(JsonNode *node, AxBox *box) {
   double v[4];
-  if (!JSON_NODE_HOLDS_ARRAY(node) || json_array_get_length(json_node_get_array(node)) != 4)
+  if (!ax_data_json_four(node, v))
     return FALSE;
-  for (guint i = 0; i < 4; i++) {
-    JsonNode *element = json_array_get_element(json_node_get_array(node), i);
-    if (!JSON_NODE_HOLDS_VALUE(element) || (json_node_get_value_type(element) != G_TYPE_INT64 && json_node_get_value_type(element) != G_TYPE_DOUBLE))
-      return FALSE;
-    v[i] = json_node_get_double(element);
-  }
   *box = (AxBox){v[0], v[1], v[2], v[3]};
-  /* Written so that a value that is no number fails. */
   return v[0] >= 0 && v[1] >= 0 && v[2] > v[0] && v[3] > v[1] && v[2] <= AX_DATASET_FRAME && v[3] <= AX_DATASET_FRAME;
-}
-
-/* json-glib recurses once per bracket; a hostile file must not use up the stack. */
-static gboolean nesting_is_sane(const char *text, gsize length) {
-  int depth = 0;
-  gboolean quoted = FALSE;
-  for (gsize i = 0; i < length; i++) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\')
-        i++;
-      else if (c == '"')
-        quoted = FALSE;
-    } else if (c == '"')
-      quoted = TRUE;
-    else if (c == '{' || c == '[') {
-      if (++depth > 32)
-        return FALSE;
-    } else if (c == '}' || c == ']')
-      depth--;
-  }
-  return TRUE;
-}
-
-static JsonNode *load_json(const char *path, JsonNodeType type, GError **error) {
-  gsize length = 0;
-  g_autofree char *text = ax_data_file_read(path, JSON_LIMIT, &length, error);
-  if (text == NULL)
-    return NULL;
-  g_autoptr(JsonParser) parser = json_parser_new();
-  g_autoptr(GError) reason = NULL;
-  if (!nesting_is_sane(text, length))
-    fail(error, AX_DATA_ERROR_READ, "%s: nested more than 32 deep", path);
-  else if (!g_utf8_validate_len(text, length, NULL))
-    fail(error, AX_DATA_ERROR_READ, "%s: not UTF-8 text", path);
-  else if (!json_parser_load_from_data(parser, text, (gssize) length, &reason))
-    fail(error, AX_DATA_ERROR_READ, "%s: %s", path, reason->message);
-  else {
-    JsonNode *root = json_parser_get_root(parser);
-    if (root != NULL && JSON_NODE_TYPE(root) == type)
-      return json_node_copy(root);
-    fail(error, AX_DATA_ERROR_READ, "%s: expected %s at the top", path, type == JSON_NODE_ARRAY ? "a list" : "an object");
-  }
-  return NULL;
 }
 
 /* ---- findings.json ---- */
 
 static gboolean read_boxes(const char *path, JsonObject *entry, AxDatasetImage *image, GError **error) {
-  JsonArray *boxes = member_array(entry, "boxes");
+  JsonArray *boxes = ax_data_json_array(entry, "boxes");
   const guint n = boxes != NULL ? json_array_get_length(boxes) : 0;
   if (boxes == NULL || n > MAX_FINDINGS)
     return fail(error, AX_DATA_ERROR_READ, "%s: %s: \"boxes\" is not a list of at most %d", path, image->file, MAX_FINDINGS);
@@ -195,7 +123,7 @@ static gboolean read_boxes(const char *path, JsonObject *entry, AxDatasetImage *
   for (guint b = 0; b < n; b++) {
     JsonNode *node = json_array_get_element(boxes, b);
     JsonObject *box = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-    const char *label = box != NULL ? member_string(box, "label") : NULL, *source = box != NULL ? member_string(box, "source") : NULL;
+    const char *label = box != NULL ? ax_data_json_string(box, "label") : NULL, *source = box != NULL ? ax_data_json_string(box, "source") : NULL;
     JsonNode *corners = box != NULL ? json_object_get_member(box, "box") : NULL;
     const int l = label != NULL ? find_name(box_names, AX_BOX_N, label) : -1, s = source != NULL ? find_name(source_names, AX_SOURCE_N, source) : -1;
     if (l < 0 || s < 0)
@@ -212,12 +140,12 @@ static gboolean read_boxes(const char *path, JsonObject *entry, AxDatasetImage *
 }
 
 static gboolean read_readings(const char *path, JsonObject *entry, AxDatasetImage *image, GError **error) {
-  JsonObject *read = member_object(entry, "read");
+  JsonObject *read = ax_data_json_object(entry, "read");
   if (read == NULL)
     return fail(error, AX_DATA_ERROR_READ, "%s: %s: no \"read\"", path, image->file);
   if (json_object_has_member(read, "rsna2018")) {
-    JsonObject *rsna = member_object(read, "rsna2018");
-    const char *name = rsna != NULL ? member_string(rsna, "class") : NULL;
+    JsonObject *rsna = ax_data_json_object(read, "rsna2018");
+    const char *name = rsna != NULL ? ax_data_json_string(rsna, "class") : NULL;
     const int i = name != NULL ? find_name(rsna_names, G_N_ELEMENTS(rsna_names), name) : -1;
     if (i < 0)
       return fail(error, AX_DATA_ERROR_READ, "%s: %s: rsna2018 has no known class", path, image->file);
@@ -227,12 +155,12 @@ static gboolean read_readings(const char *path, JsonObject *entry, AxDatasetImag
   for (guint s = 0; s < 2; s++) {
     if (!json_object_has_member(read, sets[s]))
       continue;
-    JsonObject *reading = member_object(read, sets[s]);
-    JsonArray *present = reading != NULL ? member_array(reading, "present") : NULL;
+    JsonObject *reading = ax_data_json_object(read, sets[s]);
+    JsonArray *present = reading != NULL ? ax_data_json_array(reading, "present") : NULL;
     if (present == NULL)
       return fail(error, AX_DATA_ERROR_READ, "%s: %s: %s has no list \"present\"", path, image->file, sets[s]);
     for (guint i = 0; i < json_array_get_length(present); i++) {
-      const char *name = element_string(present, i);
+      const char *name = ax_data_json_node_string(json_array_get_element(present, i));
       const int l = name != NULL ? find_name(box_names, AX_BOX_N, name) : -1;
       if (l < 0)
         return fail(error, AX_DATA_ERROR_READ, "%s: %s: %s lists an unknown finding \"%s\"", path, image->file, sets[s], name != NULL ? name : "");
@@ -252,7 +180,7 @@ static gboolean read_readings(const char *path, JsonObject *entry, AxDatasetImag
 
 static gboolean load_findings(AxDataset *dataset, GError **error) {
   g_autofree char *path = g_build_filename(dataset->dir, "findings.json", NULL);
-  g_autoptr(JsonNode) root = load_json(path, JSON_NODE_ARRAY, error);
+  g_autoptr(JsonNode) root = ax_data_json_load(path, JSON_LIMIT, JSON_NODE_ARRAY, error);
   if (root == NULL)
     return FALSE;
   g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -260,7 +188,7 @@ static gboolean load_findings(AxDataset *dataset, GError **error) {
   for (guint i = 0; i < json_array_get_length(list); i++) {
     JsonNode *node = json_array_get_element(list, i);
     JsonObject *entry = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-    const char *file = entry != NULL ? member_string(entry, "image") : NULL;
+    const char *file = entry != NULL ? ax_data_json_string(entry, "image") : NULL;
     if (file == NULL)
       return fail(error, AX_DATA_ERROR_READ, "%s: entry %u names no image", path, i);
     AxDatasetImage *image = g_hash_table_lookup(dataset->by_file, file);
@@ -277,12 +205,12 @@ static gboolean load_findings(AxDataset *dataset, GError **error) {
 /* ---- anatomy.json ---- */
 
 static gboolean read_anatomy(const char *path, JsonObject *entry, AxDatasetImage *image, GError **error) {
-  JsonNode *ok = member(entry, "ok", JSON_NODE_VALUE);
+  JsonNode *ok = ax_data_json_member(entry, "ok", JSON_NODE_VALUE);
   if (ok == NULL || json_node_get_value_type(ok) != G_TYPE_BOOLEAN)
     return fail(error, AX_DATA_ERROR_READ, "%s: %s: no \"ok\"", path, image->file);
   if (!json_node_get_boolean(ok))
     return TRUE;
-  JsonArray *boxes = member_array(entry, "boxes"), *visible = member_array(entry, "visible");
+  JsonArray *boxes = ax_data_json_array(entry, "boxes"), *visible = ax_data_json_array(entry, "visible");
   if (boxes == NULL || visible == NULL || json_array_get_length(boxes) != AX_DATASET_N_OBJECTS || json_array_get_length(visible) != AX_DATASET_N_OBJECTS)
     return fail(error, AX_DATA_ERROR_READ, "%s: %s: \"boxes\" and \"visible\" have to have %d entries each", path, image->file, AX_DATASET_N_OBJECTS);
   for (guint o = 0; o < AX_DATASET_N_OBJECTS; o++) {
@@ -300,10 +228,10 @@ static gboolean read_anatomy(const char *path, JsonObject *entry, AxDatasetImage
 
 static gboolean load_anatomy(AxDataset *dataset, GError **error) {
   g_autofree char *path = g_build_filename(dataset->dir, "anatomy.json", NULL);
-  g_autoptr(JsonNode) root = load_json(path, JSON_NODE_OBJECT, error);
+  g_autoptr(JsonNode) root = ax_data_json_load(path, JSON_LIMIT, JSON_NODE_OBJECT, error);
   if (root == NULL)
     return FALSE;
-  JsonObject *images = member_object(json_node_get_object(root), "images");
+  JsonObject *images = ax_data_json_object(json_node_get_object(root), "images");
   if (images == NULL)
     return fail(error, AX_DATA_ERROR_READ, "%s: no object \"images\"", path);
   JsonObjectIter iter;

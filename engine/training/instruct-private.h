@@ -2,6 +2,7 @@
  * adds as many samples as `count` says at most; question and answer always belong together. */
 #pragma once
 
+#include "engine/task/task.h"
 #include "engine/training/instruct.h"
 #include "engine/training/instruct_facts.h"
 #include "engine/training/instruct_phrases.h"

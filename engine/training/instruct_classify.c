@@ -60,7 +60,7 @@ add_list (AxInstructSink *sink, guint32 positives, double weight)
       g_string_append (answer, ", ");
     g_string_append_printf (answer, direct ? "(%s)" : "(%s) %s", tags[i], ax_label_name (order[i]));
   }
-  g_string_append (options, direct ? AX_LIST_DIRECT : AX_LIST_SUFFIX);
+  g_string_append (options, ax_task_template (AX_TASK_CLASSIFY, 0, AX_TEMPLATE_SUFFIX, direct ? 1 : 0));
   instruct_add (sink, AX_INSTRUCT_CLASSIFICATION, ax_words_fill (ax_words_pick (AX_WORDS_LIST_QUESTION, &sink->random), options->str, NULL),
                 g_string_free (answer, FALSE), weight);
 }

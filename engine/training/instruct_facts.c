@@ -1,9 +1,10 @@
 /* instruct_facts.c: from readings and truth to facts, see instruct_facts.h. */
 #include "engine/training/instruct_facts.h"
 
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
+
+#include "engine/training/data_json.h"
 
 #define BIT(x) (1u << (x))
 enum { HEART = 4, LEFT_LUNG = 11, RIGHT_LUNG = 20 };
@@ -259,28 +260,15 @@ bad_phantom (GError **error, const char *id, const char *why)
   return FALSE;
 }
 
-static JsonNode *
-typed (JsonObject *object, const char *key, JsonNodeType type)
-{
-  JsonNode *node = object != NULL ? json_object_get_member (object, key) : NULL;
-  return node != NULL && JSON_NODE_TYPE (node) == type ? node : NULL;
-}
-
 static gboolean
 read_box (JsonObject *object, AxBox *box)
 {
-  JsonNode *node = typed (object, "box", JSON_NODE_ARRAY);
   double v[4];
-  if (node == NULL || json_array_get_length (json_node_get_array (node)) != 4)
+  if (!ax_data_json_four (json_object_get_member (object, "box"), v))
     return FALSE;
-  for (guint k = 0; k < 4; k++) {
-    JsonNode *e = json_array_get_element (json_node_get_array (node), k);
-    if (!JSON_NODE_HOLDS_VALUE (e) || json_node_get_value_type (e) != G_TYPE_INT64)
+  for (guint k = 0; k < 4; k++)
+    if (v[k] < 0 || v[k] > AX_DATASET_FRAME)
       return FALSE;
-    v[k] = json_node_get_double (e);
-    if (!(v[k] >= 0 && v[k] <= AX_DATASET_FRAME))
-      return FALSE;
-  }
   *box = (AxBox) { v[0], v[1], v[2], v[3] };
   return TRUE;
 }
@@ -302,28 +290,27 @@ box_of_kind (const char *kind)
 static gboolean
 read_phantom (AxImageFacts *f, JsonObject *root, GError **error)
 {
-  JsonNode *view = typed (root, "view", JSON_NODE_VALUE), *findings = typed (root, "findings", JSON_NODE_ARRAY), *anatomy = typed (root, "anatomy", JSON_NODE_ARRAY);
-  if (view == NULL || json_node_get_value_type (view) != G_TYPE_STRING || findings == NULL || anatomy == NULL ||
-      json_array_get_length (json_node_get_array (anatomy)) != AX_DATASET_N_OBJECTS)
+  const char *view = ax_data_json_string (root, "view");
+  JsonArray *findings = ax_data_json_array (root, "findings"), *anatomy = ax_data_json_array (root, "anatomy");
+  if (view == NULL || findings == NULL || anatomy == NULL || json_array_get_length (anatomy) != AX_DATASET_N_OBJECTS)
     return bad_phantom (error, f->id, "\"view\", \"findings\" or 36 \"anatomy\" are missing");
-  f->view = strcmp (json_node_get_string (view), "AP") == 0 ? AX_VIEW_AP : AX_VIEW_PA;
+  f->view = strcmp (view, "AP") == 0 ? AX_VIEW_AP : AX_VIEW_PA;
   for (guint o = 0; o < AX_DATASET_N_OBJECTS; o++) {
-    JsonNode *e = json_array_get_element (json_node_get_array (anatomy), o);
+    JsonNode *e = json_array_get_element (anatomy, o);
     JsonObject *object = JSON_NODE_HOLDS_OBJECT (e) ? json_node_get_object (e) : NULL;
-    JsonNode *visible = typed (object, "visible", JSON_NODE_VALUE);
+    JsonNode *visible = object != NULL ? ax_data_json_member (object, "visible", JSON_NODE_VALUE) : NULL;
     if (object == NULL || !read_box (object, &f->boxes[o]) || visible == NULL || json_node_get_value_type (visible) != G_TYPE_INT64)
       return bad_phantom (error, f->id, "a structure has no box");
     f->visible[o] = json_node_get_int (visible) != 0;
   }
-  JsonArray *list = json_node_get_array (findings);
-  for (guint i = 0; i < json_array_get_length (list); i++) {
-    JsonNode *e = json_array_get_element (list, i);
+  for (guint i = 0; i < json_array_get_length (findings); i++) {
+    JsonNode *e = json_array_get_element (findings, i);
     JsonObject *object = JSON_NODE_HOLDS_OBJECT (e) ? json_node_get_object (e) : NULL;
-    JsonNode *kind = typed (object, "kind", JSON_NODE_VALUE);
+    const char *kind = object != NULL ? ax_data_json_string (object, "kind") : NULL;
     AxBox box;
-    if (kind == NULL || json_node_get_value_type (kind) != G_TYPE_STRING || !read_box (object, &box))
+    if (kind == NULL || !read_box (object, &box))
       return bad_phantom (error, f->id, "a finding has no kind or no box");
-    const int label = box_of_kind (json_node_get_string (kind));
+    const int label = box_of_kind (kind);
     if (label < 0) {
       f->value[AX_LABEL_SUPPORT_DEVICES] = 1;
       continue;
@@ -364,25 +351,16 @@ label_phantom (AxImageFacts *f)
 AxImageFacts *
 ax_image_facts_from_phantom (const char *text, gsize size, const char *id, const char *path, GError **error)
 {
-  g_autoptr (JsonParser) parser = json_parser_new ();
   g_autoptr (AxImageFacts) f = g_new0 (AxImageFacts, 1);
   f->id = g_strdup (id);
   f->path = g_strdup (path);
   f->patient = g_strdup (id);
   f->dataset = g_strdup ("phantom");
-  guint depth = 0;
-  for (gsize i = 0; i < size; i++)
-    if ((text[i] == '{' || text[i] == '[') && ++depth > 4096) {
-      bad_phantom (error, id, "too many brackets");
-      return NULL;
-    }
-  if (size == 0 || !g_utf8_validate_len (text, size, NULL) || !json_parser_load_from_data (parser, text, (gssize) size, NULL) ||
-      json_parser_get_root (parser) == NULL || !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
-    bad_phantom (error, id, "not a JSON object");
+  g_autoptr (JsonNode) root = ax_data_json_parse (text, size, JSON_NODE_OBJECT, id, error);
+  if (root == NULL)
     return NULL;
-  }
   f->phantom = f->read = f->ok = f->complete = TRUE;
-  if (!read_phantom (f, json_node_get_object (json_parser_get_root (parser)), error))
+  if (!read_phantom (f, json_node_get_object (root), error))
     return NULL;
   f->absent = (BIT (AX_MARK_N) - 1) & ~f->present;
   f->normal = f->present == 0;

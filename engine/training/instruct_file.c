@@ -2,22 +2,18 @@
 #include "engine/training/instruct.h"
 
 #include <glib/gstdio.h>
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
-#define MAX_DEPTH 32
-#define MAX_WORDINGS 1000
+#include "engine/task/task.h"
+#include "engine/training/data_json.h"
 
-static const char *const task_names[AX_INSTRUCT_N_TASKS] = {
-  "Report Generation", "Image Classification", "Abnormality Detection", "Phrase Grounding", "Grounded Diagnosis",
-  "Grounded Captioning", "Anatomy Grounding", "Open-ended VQA", "Close-ended VQA",
-};
+#define MAX_WORDINGS 1000
 
 const char *
 ax_instruct_task_name (guint task)
 {
-  return task < AX_INSTRUCT_N_TASKS ? task_names[task] : NULL;
+  return ax_task_name ((AxTask) task);
 }
 
 static char *
@@ -37,14 +33,12 @@ ax_instruct_task_find (const char *name)
   static const struct { const char *name; AxInstructTask task; } others[] = {
     { "classification", AX_INSTRUCT_CLASSIFICATION }, { "abnormality grounding", AX_INSTRUCT_DETECTION }, { "open vqa", AX_INSTRUCT_OPEN },
     { "open ended visual question answering", AX_INSTRUCT_OPEN }, { "close vqa", AX_INSTRUCT_CLOSED }, { "closed ended vqa", AX_INSTRUCT_CLOSED },
-    { "close ended visual question answering", AX_INSTRUCT_CLOSED }, { "report", AX_INSTRUCT_REPORT },
+    { "close ended visual question answering", AX_INSTRUCT_CLOSED },
   };
+  const int own = ax_task_find (name);
+  if (own >= 0)
+    return own;
   g_autofree char *folded = fold_task (name);
-  for (guint t = 0; t < AX_INSTRUCT_N_TASKS; t++) {
-    g_autofree char *own = fold_task (task_names[t]);
-    if (strcmp (own, folded) == 0)
-      return (int) t;
-  }
   for (guint i = 0; i < G_N_ELEMENTS (others); i++)
     if (strcmp (others[i].name, folded) == 0)
       return others[i].task;
@@ -133,58 +127,10 @@ fail (GError **error, const char *name, guint sample, const char *why)
   return FALSE;
 }
 
-/* json-glib recurses once per bracket; a hostile file must not use up the stack. */
-static gboolean
-nesting_is_sane (const char *text, gsize size)
-{
-  int depth = 0;
-  gboolean quoted = FALSE;
-  for (gsize i = 0; i < size; i++) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\')
-        i++;
-      else if (c == '"')
-        quoted = FALSE;
-    } else if (c == '"')
-      quoted = TRUE;
-    else if ((c == '{' || c == '[') && ++depth > MAX_DEPTH)
-      return FALSE;
-    else if (c == '}' || c == ']')
-      depth--;
-  }
-  return TRUE;
-}
-
-static JsonNode *
-member (JsonObject *object, const char *key, JsonNodeType type)
-{
-  JsonNode *node = json_object_get_member (object, key);
-  return node != NULL && JSON_NODE_TYPE (node) == type ? node : NULL;
-}
-
-static const char *
-node_string (JsonNode *node)
-{
-  return node != NULL && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
-}
-
-/* Text or a whole number: study ids are either. */
-static char *
-text_member (JsonObject *object, const char *key)
-{
-  JsonNode *node = member (object, key, JSON_NODE_VALUE);
-  if (node == NULL)
-    return NULL;
-  if (json_node_get_value_type (node) == G_TYPE_INT64)
-    return g_strdup_printf ("%" G_GINT64_FORMAT, json_node_get_int (node));
-  return g_strdup (node_string (node));
-}
-
 static gboolean
 flag_member (JsonObject *object, const char *key)
 {
-  JsonNode *node = member (object, key, JSON_NODE_VALUE);
+  JsonNode *node = ax_data_json_member (object, key, JSON_NODE_VALUE);
   return node != NULL && json_node_get_value_type (node) == G_TYPE_BOOLEAN && json_node_get_boolean (node);
 }
 
@@ -193,8 +139,8 @@ static char **
 wordings (JsonNode *node)
 {
   g_autoptr (GStrvBuilder) b = g_strv_builder_new ();
-  if (node_string (node) != NULL) {
-    g_strv_builder_add (b, node_string (node));
+  if (ax_data_json_node_string (node) != NULL) {
+    g_strv_builder_add (b, ax_data_json_node_string (node));
     return g_strv_builder_end (b);
   }
   if (node == NULL || !JSON_NODE_HOLDS_ARRAY (node))
@@ -204,7 +150,7 @@ wordings (JsonNode *node)
   if (n == 0 || n > MAX_WORDINGS)
     return NULL;
   for (guint i = 0; i < n; i++) {
-    const char *text = node_string (json_array_get_element (list, i));
+    const char *text = ax_data_json_node_string (json_array_get_element (list, i));
     if (text == NULL)
       return NULL;
     g_strv_builder_add (b, text);
@@ -215,26 +161,26 @@ wordings (JsonNode *node)
 static gboolean
 read_messages (JsonObject *object, AxInstructSample *s, const char *name, guint at, GError **error)
 {
-  JsonNode *node = member (object, "messages", JSON_NODE_ARRAY);
+  JsonNode *node = ax_data_json_member (object, "messages", JSON_NODE_ARRAY);
   if (node == NULL)
     return fail (error, name, at, "no list \"messages\"");
   JsonArray *list = json_node_get_array (node);
   for (guint i = 0; i < json_array_get_length (list); i++) {
     JsonNode *element = json_array_get_element (list, i);
     JsonObject *message = JSON_NODE_HOLDS_OBJECT (element) ? json_node_get_object (element) : NULL;
-    const char *role = message != NULL ? node_string (json_object_get_member (message, "role")) : NULL;
+    const char *role = message != NULL ? ax_data_json_string (message, "role") : NULL;
     JsonNode *content = message != NULL ? json_object_get_member (message, "content") : NULL;
     if (role == NULL)
       return fail (error, name, at, "a message has no \"role\"");
     if (strcmp (role, "system") == 0) {
-      const char *text = node_string (content);
+      const char *text = ax_data_json_node_string (content);
       if (text != NULL && *text != '\0' && s->system == NULL)
         s->system = g_strdup (text);
     } else if (strcmp (role, "user") == 0 && s->instruction == NULL) {
       JsonObject *user = content != NULL && JSON_NODE_HOLDS_OBJECT (content) ? json_node_get_object (content) : NULL;
       if (user == NULL)
         return fail (error, name, at, "the user's \"content\" is no object with \"instruction\"");
-      const char *context = node_string (json_object_get_member (user, "context"));
+      const char *context = ax_data_json_string (user, "context");
       if (context != NULL && *context != '\0')
         s->context = g_strdup (context);
       s->instruction = wordings (json_object_get_member (user, "instruction"));
@@ -251,7 +197,7 @@ read_messages (JsonObject *object, AxInstructSample *s, const char *name, guint 
 static gboolean
 read_boxes (JsonObject *object, AxInstructSample *s, const char *name, guint at, GError **error)
 {
-  JsonNode *node = member (object, "bboxes", JSON_NODE_ARRAY);
+  JsonNode *node = ax_data_json_member (object, "bboxes", JSON_NODE_ARRAY);
   if (node == NULL)
     return TRUE;
   JsonArray *list = json_node_get_array (node);
@@ -260,18 +206,12 @@ read_boxes (JsonObject *object, AxInstructSample *s, const char *name, guint at,
   if (json_array_get_length (list) != AX_INSTRUCT_N_OBJECTS)
     return fail (error, name, at, "\"bboxes\" has not 36 boxes");
   for (guint i = 0; i < AX_INSTRUCT_N_OBJECTS; i++) {
-    JsonNode *element = json_array_get_element (list, i);
-    if (!JSON_NODE_HOLDS_ARRAY (element) || json_array_get_length (json_node_get_array (element)) != 4)
-      return fail (error, name, at, "a box has not four numbers");
     double v[4];
-    for (guint k = 0; k < 4; k++) {
-      JsonNode *value = json_array_get_element (json_node_get_array (element), k);
-      if (!JSON_NODE_HOLDS_VALUE (value) || (json_node_get_value_type (value) != G_TYPE_INT64 && json_node_get_value_type (value) != G_TYPE_DOUBLE))
-        return fail (error, name, at, "a box has not four numbers");
-      v[k] = json_node_get_double (value);
-      if (!(fabs (v[k]) <= 1e6))
+    if (!ax_data_json_four (json_array_get_element (list, i), v))
+      return fail (error, name, at, "a box has not four numbers");
+    for (guint k = 0; k < 4; k++)
+      if (fabs (v[k]) > 1e6)
         return fail (error, name, at, "a corner is far outside the 1024 frame");
-    }
     s->boxes[i] = (AxBox) { v[0], v[1], v[2], v[3] };
   }
   s->has_boxes = TRUE;
@@ -282,8 +222,8 @@ static AxInstructSample *
 read_sample (JsonNode *node, const char *name, guint at, GError **error)
 {
   JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
-  const char *task = object != NULL ? node_string (json_object_get_member (object, "task")) : NULL;
-  const char *path = object != NULL ? node_string (json_object_get_member (object, "image_path")) : NULL;
+  const char *task = object != NULL ? ax_data_json_string (object, "task") : NULL;
+  const char *path = object != NULL ? ax_data_json_string (object, "image_path") : NULL;
   const int t = task != NULL ? ax_instruct_task_find (task) : -1;
   if (object == NULL || task == NULL || path == NULL || *path == '\0') {
     fail (error, name, at, "no \"task\" or no \"image_path\"");
@@ -296,11 +236,11 @@ read_sample (JsonNode *node, const char *name, guint at, GError **error)
   g_autoptr (AxInstructSample) s = ax_instruct_sample_new ((AxInstructTask) t, path);
   if (!read_messages (object, s, name, at, error) || !read_boxes (object, s, name, at, error))
     return NULL;
-  s->dataset = text_member (object, "dataset");
-  s->split = text_member (object, "split");
-  s->study_id = text_member (object, "study_id");
-  s->unique_id = text_member (object, "unique_id");
-  s->image_id = text_member (object, "image_id");
+  s->dataset = ax_data_json_id (object, "dataset");
+  s->split = ax_data_json_id (object, "split");
+  s->study_id = ax_data_json_id (object, "study_id");
+  s->unique_id = ax_data_json_id (object, "unique_id");
+  s->image_id = ax_data_json_id (object, "image_id");
   if (s->image_id == NULL)
     s->image_id = g_strdup (path);
   s->flip = flag_member (object, "flip");
@@ -309,7 +249,7 @@ read_sample (JsonNode *node, const char *name, guint at, GError **error)
     fail (error, name, at, "\"paired\", but not as many responses as instructions");
     return NULL;
   }
-  JsonNode *weight = member (object, "weight", JSON_NODE_VALUE);
+  JsonNode *weight = ax_data_json_member (object, "weight", JSON_NODE_VALUE);
   if (weight != NULL && (json_node_get_value_type (weight) == G_TYPE_INT64 || json_node_get_value_type (weight) == G_TYPE_DOUBLE)) {
     s->weight = json_node_get_double (weight);
     if (!(s->weight >= 0 && s->weight <= 1)) {
@@ -323,22 +263,14 @@ read_sample (JsonNode *node, const char *name, guint at, GError **error)
 GPtrArray *
 ax_instruct_parse (const char *text, gsize size, const char *name, GError **error)
 {
-  g_autoptr (JsonParser) parser = json_parser_new ();
-  g_autoptr (GError) reason = NULL;
-  if (!nesting_is_sane (text, size) || !g_utf8_validate_len (text, size, NULL)) {
-    g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_READ, "%s: not UTF-8 text, or nested more than %d deep", name, MAX_DEPTH);
+  g_autoptr (JsonNode) root = ax_data_json_parse (text, size, JSON_NODE_ARRAY, name, error);
+  if (root == NULL)
     return NULL;
-  }
-  if (size == 0 || !json_parser_load_from_data (parser, text, (gssize) size, &reason)) {
-    g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_READ, "%s: %s", name, reason != NULL ? reason->message : "empty");
-    return NULL;
-  }
-  JsonNode *root = json_parser_get_root (parser);
-  if (root == NULL || !JSON_NODE_HOLDS_ARRAY (root) || json_array_get_length (json_node_get_array (root)) > AX_INSTRUCT_MAX_SAMPLES) {
-    g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_READ, "%s: expected a list of at most %d samples at the top", name, AX_INSTRUCT_MAX_SAMPLES);
-    return NULL;
-  }
   JsonArray *list = json_node_get_array (root);
+  if (json_array_get_length (list) > AX_INSTRUCT_MAX_SAMPLES) {
+    g_set_error (error, AX_DATA_ERROR, AX_DATA_ERROR_READ, "%s: more than %d samples", name, AX_INSTRUCT_MAX_SAMPLES);
+    return NULL;
+  }
   g_autoptr (GPtrArray) samples = g_ptr_array_new_with_free_func ((GDestroyNotify) ax_instruct_sample_free);
   for (guint i = 0; i < json_array_get_length (list); i++) {
     AxInstructSample *s = read_sample (json_array_get_element (list, i), name, i, error);
@@ -400,7 +332,7 @@ static void
 append_sample (GString *out, const AxInstructSample *s)
 {
   g_string_append (out, "{\"task\": ");
-  append_text (out, task_names[s->task]);
+  append_text (out, ax_instruct_task_name (s->task));
   append_member (out, "image_path", s->image_path);
   append_member (out, "image_id", s->image_id);
   append_member (out, "dataset", s->dataset);

@@ -1,11 +1,11 @@
 /* instruct_graph.c: see instruct_graph.h. */
 #include "engine/training/instruct_graph.h"
 
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
 #include "engine/anatomix.h"
+#include "engine/training/data_json.h"
 
 #define MAX_GRAPH (4u << 20) /* of one scene graph; the published ones have 20 KB */
 
@@ -16,71 +16,23 @@ bad (GError **error, const char *name, const char *why)
   return FALSE;
 }
 
-static JsonNode *
-typed (JsonObject *object, const char *key, JsonNodeType type)
-{
-  JsonNode *node = json_object_get_member (object, key);
-  return node != NULL && JSON_NODE_TYPE (node) == type ? node : NULL;
-}
-
-/* Text, or a whole number as text; NULL if it is neither. */
-static char *
-text_of (JsonObject *object, const char *key)
-{
-  JsonNode *node = typed (object, key, JSON_NODE_VALUE);
-  if (node != NULL && json_node_get_value_type (node) == G_TYPE_STRING)
-    return g_strdup (json_node_get_string (node));
-  if (node != NULL && json_node_get_value_type (node) == G_TYPE_INT64)
-    return g_strdup_printf ("%" G_GINT64_FORMAT, json_node_get_int (node));
-  return NULL;
-}
-
-/* json-glib recurses once per bracket. */
-static gboolean
-nesting_is_sane (const char *text, gsize size)
-{
-  int depth = 0;
-  gboolean quoted = FALSE;
-  for (gsize i = 0; i < size; i++) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\')
-        i++;
-      else if (c == '"')
-        quoted = FALSE;
-    } else if (c == '"')
-      quoted = TRUE;
-    else if ((c == '{' || c == '[') && ++depth > 32)
-      return FALSE;
-    else if (c == '}' || c == ']')
-      depth--;
-  }
-  return TRUE;
-}
-
 static gboolean
 read_object (AxImageFacts *f, JsonObject *object, const char *name, GError **error)
 {
   int index = -1;
   static const char *const keys[] = { "name", "bbox_name" };
   for (guint k = 0; k < 2 && index < 0; k++) {
-    g_autofree char *text = text_of (object, keys[k]);
+    g_autofree char *text = ax_data_json_id (object, keys[k]);
     index = text != NULL ? ax_anatomy_find (text) : -1;
   }
   if (index < 0)
     return TRUE; /* Chest ImaGenome names more structures than the 36 */
-  JsonNode *box = typed (object, "bbox", JSON_NODE_ARRAY);
   double v[4];
-  if (box == NULL || json_array_get_length (json_node_get_array (box)) != 4)
+  if (!ax_data_json_four (json_object_get_member (object, "bbox"), v))
     return bad (error, name, "an object has no \"bbox\" of four numbers");
-  for (guint k = 0; k < 4; k++) {
-    JsonNode *e = json_array_get_element (json_node_get_array (box), k);
-    if (!JSON_NODE_HOLDS_VALUE (e) || (json_node_get_value_type (e) != G_TYPE_INT64 && json_node_get_value_type (e) != G_TYPE_DOUBLE))
-      return bad (error, name, "an object has no \"bbox\" of four numbers");
-    v[k] = json_node_get_double (e);
-    if (!(fabs (v[k]) <= 1e6))
+  for (guint k = 0; k < 4; k++)
+    if (fabs (v[k]) > 1e6)
       return bad (error, name, "a box lies far outside the frame");
-  }
   const AxBox clamped = ax_box_clamp ((AxBox) { v[0], v[1], v[2], v[3] }, AX_DATASET_FRAME, AX_DATASET_FRAME);
   if (v[2] > v[0] && v[3] > v[1] && ax_box_area (clamped) > 0) {
     f->boxes[index] = clamped;
@@ -92,26 +44,22 @@ read_object (AxImageFacts *f, JsonObject *object, const char *name, GError **err
 AxImageFacts *
 ax_image_facts_from_scene_graph (const char *text, gsize size, const char *name, const char *image_dir, GError **error)
 {
-  g_autoptr (JsonParser) parser = json_parser_new ();
-  if (size == 0 || !nesting_is_sane (text, size) || !g_utf8_validate_len (text, size, NULL) || !json_parser_load_from_data (parser, text, (gssize) size, NULL) ||
-      json_parser_get_root (parser) == NULL || !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
-    bad (error, name, "not a JSON object");
+  g_autoptr (JsonNode) node = ax_data_json_parse (text, size, JSON_NODE_OBJECT, name, error);
+  if (node == NULL)
     return NULL;
-  }
-  JsonObject *root = json_node_get_object (json_parser_get_root (parser));
-  JsonNode *objects = typed (root, "objects", JSON_NODE_ARRAY);
-  g_autofree char *path = text_of (root, "image_path"), *view = text_of (root, "viewpoint");
+  JsonObject *root = json_node_get_object (node);
+  JsonArray *list = ax_data_json_array (root, "objects");
+  g_autofree char *path = ax_data_json_id (root, "image_path"), *view = ax_data_json_id (root, "viewpoint");
   g_autoptr (AxImageFacts) f = g_new0 (AxImageFacts, 1);
-  f->id = text_of (root, "image_id");
-  f->patient = text_of (root, "patient_id");
+  f->id = ax_data_json_id (root, "image_id");
+  f->patient = ax_data_json_id (root, "patient_id");
   f->dataset = g_strdup ("mimic-cxr");
-  if (f->id == NULL || f->patient == NULL || path == NULL || *path == '\0' || objects == NULL) {
+  if (f->id == NULL || f->patient == NULL || path == NULL || *path == '\0' || list == NULL) {
     bad (error, name, "\"image_id\", \"patient_id\", \"image_path\" or \"objects\" is missing");
     return NULL;
   }
   f->path = image_dir != NULL ? g_build_filename (image_dir, path, NULL) : g_strdup (path);
   f->view = view != NULL && strcmp (view, "AP") == 0 ? AX_VIEW_AP : AX_VIEW_PA;
-  JsonArray *list = json_node_get_array (objects);
   for (guint i = 0; i < json_array_get_length (list); i++) {
     JsonNode *e = json_array_get_element (list, i);
     if (!JSON_NODE_HOLDS_OBJECT (e)) {

@@ -34,7 +34,7 @@ add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *beca
   const gboolean direct = instruct_chance (sink, 0.5);
   const char *tag = tags[yes ? at : 1 - at];
   instruct_add (sink, AX_INSTRUCT_CLOSED,
-                g_strdup_printf ("%s Options:\n(%s) %s\n(%s) %s%s", text, tags[0], at == 0 ? "yes" : "no", tags[1], at == 1 ? "yes" : "no", direct ? AX_CHOICE_DIRECT : ""),
+                g_strdup_printf ("%s Options:\n(%s) %s\n(%s) %s%s", text, tags[0], at == 0 ? "yes" : "no", tags[1], at == 1 ? "yes" : "no", ax_task_template (AX_TASK_CHOOSE, 0, AX_TEMPLATE_SUFFIX, direct ? 1 : 0)),
                 direct ? g_strdup_printf ("(%s)", tag) : g_strdup_printf ("(%s) %s", tag, yes ? "yes" : "no"), 1);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/task/task.h"
 #include "engine/training/dataset.h"
 #include "engine/training/phantom.h"
 
@@ -88,24 +89,13 @@ ax_structure_names (guint object)
   return ((const char *const **) g_once (&once, make_names, NULL))[object];
 }
 
-/* ---- wordings ---- */
+/* ---- wordings beside those of the templates ---- */
 
 static const char *const anatomy_question[] = {
-  /* spec 9.7 */
-  "Where is the {} located in this Chest X-ray?", "Can you point out the {}'s position on the image?", "What's the location of the {} in the X-ray?",
-  "Identify where the {} is on this Chest X-ray, please.", "Where on this image is the {} located?", "Describe where to find the {} on this Chest X-ray.",
-  /* ours */
   "Where is the {}?", "Locate the {}.", "Find the {} in this chest X-ray.", "Show me the {}.", "Please locate the {} in the image.",
   "Give the bounding box of the {}.", "What are the coordinates of the {}?", "Mark the {} on this radiograph.", "Highlight the {} in this image.",
   "Draw a box around the {}.", "Point to the {} on the chest radiograph.", "{}", "Where can I see the {} on this film?", "Localize the {}.",
   "Which region of the image contains the {}?", "Outline the {} with a bounding box.", "Please show the position of the {}.", "In which area is the {}?",
-  NULL,
-};
-
-static const char *const anatomy_answer[] = {
-  "The <ref>{}</ref> is located at the coordinates <box>{}</box> on the image.", "You'll find the <ref>{}</ref> at <box>{}</box> in the X-ray.",
-  "For the <ref>{}</ref>, the coordinates are <box>{}</box> on the X-ray.", "The <ref>{}</ref> is at <box>{}</box> on the X-ray.",
-  "The <ref>{}</ref>'s  location is at <box>{}</box> on the Chest X-ray.", "For identifying the <ref>{}</ref>, look at <box>{}</box> on the Chest X-ray.",
   NULL,
 };
 
@@ -128,95 +118,118 @@ static const char *const anatomy_paraphrase[] = {
 };
 
 static const char *const phrase_question[] = {
-  "Please locate the following phrase: {}", "Identify the position of the following finding in the CXR: {}",
-  "Please locate the following sentence: {}", "Identify the position of the following phrase in the CXR: {}", "Please show me the location of: {}",
-  "Highlight the area of the following observation on the image: {}", "Where on the image can you see the following observation: {}",
-  "Find the region corresponding to: {}", "Please indicate where this finding is located: {}", "Mark the area where you observe: {}",
-  /* ours; "Where is the {}?" asks for words where it is about a finding (open questions), for a box where it is about a structure */
+  /* "Where is the {}?" asks for words where it is about a finding (open questions), for a box where it is about a structure */
   "Locate: {}", "Show me the {}.", "Find the {} in this chest X-ray.", "{}", "Show where there is {}.", "Give the bounding box of the {}.",
   NULL,
 };
 
 static const char *const class_question[] = {
-  "Detect {} in the given image.", "Locate areas in the chest X-ray where {} is present, using bounding box coordinates",
-  "Localize {} in the bounding box format for the given image.", "Find the locations of {} in the bounding box format for the given image.",
-  "Locate {} for the given image.", "Show where {} is seen.", "Find {}.", "Draw boxes around {}.",
+  "Show where {} is seen.", "Find {}.", "Draw boxes around {}.",
   NULL,
 };
 
 static const char *const detection_question[] = {
-  "Detect abnormalities in the given image.", "Locate areas in the chest X-ray where abnormalities are present, using bounding box coordinates",
-  "Perform abnormality detection (in the bounding box format) for the given image.", "Find the locations of abnormalities in the bounding box format for the given image.",
-  "Locate abnormalities for the given image.", "Mark everything abnormal on this chest X-ray.", "Find all abnormal findings and give their boxes.",
+  "Mark everything abnormal on this chest X-ray.", "Find all abnormal findings and give their boxes.",
   "Which abnormalities do you see, and where?",
   NULL,
 };
 
 static const char *const diagnosis_question[] = {
-  "Please give the corresponding diagnosis for the following region(s): {}", "Provide a diagnosis based on the content of the following region(s): {}",
   "What is the diagnosis for this region: {}", "Which finding is in the region {}?", "Name the abnormality in {}.",
   NULL,
 };
 
 static const char *const caption_question[] = {
-  "Please generate a caption for the following region(s): {}", "Describe the content of the following region(s): {}", "Describe the region {}.",
+  "Describe the region {}.",
   "What is seen in {}?", "Caption this region: {}",
   NULL,
 };
 
 static const char *const report_question[] = {
-  "Generate report:", "Write a comprehensive report:", "Write findings and impressions:", "Generate findings and impressions:",
   "Write a radiology report for this chest X-ray.", "Please report this radiograph.", "Describe this chest X-ray.",
   NULL,
 };
 
-static const char *const list_question[] = {
-  "Please review the chest X-ray(s) and classify any diseases from the following list that are present in the image. Options:\n{}",
-  "Given the CXR, identify any diseases. Options:\n{}", "Identify any diseases visible in the given CXR. Options:\n{}",
-  NULL,
+/* Each list begins with templates of the program (spec 9), `spec` of them from the sets named, and ends with ours. */
+static const struct {
+  AxTask task;
+  const char *sets[2];
+  guint spec;
+  const char *const *ours;
+} sources[AX_WORDS_N] = {
+  [AX_WORDS_ANATOMY_QUESTION] = { AX_TASK_ANATOMY, { "imagenome" }, 6, anatomy_question }, [AX_WORDS_ANATOMY_ANSWER] = { AX_TASK_ANATOMY, { "imagenome" }, 6, NULL },
+  [AX_WORDS_ANATOMY_PARAPHRASE] = { AX_TASK_ANATOMY, { NULL }, 0, anatomy_paraphrase }, [AX_WORDS_PHRASE_QUESTION] = { AX_TASK_LOCATE, { "mscxr", "padchest" }, 10, phrase_question },
+  [AX_WORDS_CLASS_QUESTION] = { AX_TASK_LOCATE, { "vindr" }, 5, class_question }, [AX_WORDS_DETECTION_QUESTION] = { AX_TASK_DETECT, { "vindr" }, 5, detection_question },
+  [AX_WORDS_DIAGNOSIS_QUESTION] = { AX_TASK_DIAGNOSE, { "mscxr" }, 2, diagnosis_question }, [AX_WORDS_CAPTION_QUESTION] = { AX_TASK_DESCRIBE, { "mscxr" }, 2, caption_question },
+  [AX_WORDS_REPORT_QUESTION] = { AX_TASK_REPORT, { "mimic" }, 4, report_question }, [AX_WORDS_LIST_QUESTION] = { AX_TASK_CLASSIFY, { "list" }, 3, NULL },
+  [AX_WORDS_SET_QUESTION] = { AX_TASK_CLASSIFY, { "sets" }, 3, NULL },
 };
 
-static const char *const set_question[] = {
-  "Which findings are in this chest X-ray? Options:\n{}", "Which diseases are represented in this image:\n{}",
-  "Perform disease classification given the following label set:\n{}",
-  NULL,
-};
+/* A template as a wording: every place is "{}", and a box's tags are written out. */
+static char *
+as_wording (const char *template)
+{
+  g_autofree char *boxed = ax_task_fill (template, "box", "<box>{}</box>", NULL);
+  GString *s = g_string_new (NULL);
+  for (const char *c = boxed; *c != '\0'; c++) {
+    const char *close = *c == '{' ? strchr (c, '}') : NULL;
+    if (close != NULL) {
+      g_string_append (s, "{}");
+      c = close;
+    } else
+      g_string_append_c (s, *c);
+  }
+  return g_string_free (s, FALSE);
+}
 
-static const struct { const char *const *list; guint n, spec; } lists[AX_WORDS_N] = {
-#define LIST(name, from_spec) { name, G_N_ELEMENTS (name) - 1, from_spec }
-  [AX_WORDS_ANATOMY_QUESTION] = LIST (anatomy_question, 6), [AX_WORDS_ANATOMY_ANSWER] = LIST (anatomy_answer, 6),
-  [AX_WORDS_ANATOMY_PARAPHRASE] = LIST (anatomy_paraphrase, 0), [AX_WORDS_PHRASE_QUESTION] = LIST (phrase_question, 10),
-  [AX_WORDS_CLASS_QUESTION] = LIST (class_question, 5), [AX_WORDS_DETECTION_QUESTION] = LIST (detection_question, 5),
-  [AX_WORDS_DIAGNOSIS_QUESTION] = LIST (diagnosis_question, 2), [AX_WORDS_CAPTION_QUESTION] = LIST (caption_question, 2),
-  [AX_WORDS_REPORT_QUESTION] = LIST (report_question, 4), [AX_WORDS_LIST_QUESTION] = LIST (list_question, 3), [AX_WORDS_SET_QUESTION] = LIST (set_question, 3),
-#undef LIST
-};
+static gpointer
+make_lists (gpointer unused)
+{
+  char ***lists = g_new0 (char **, AX_WORDS_N);
+  for (guint w = 0; w < AX_WORDS_N; w++) {
+    g_autoptr (GStrvBuilder) b = g_strv_builder_new ();
+    const AxTask task = sources[w].task;
+    guint left = sources[w].spec;
+    for (guint s = 0; s < G_N_ELEMENTS (sources[w].sets) && sources[w].sets[s] != NULL; s++) {
+      const guint set = (guint) ax_task_find_set (task, sources[w].sets[s]);
+      const AxTemplateKind kind = w == AX_WORDS_ANATOMY_ANSWER ? AX_TEMPLATE_RESPONSE : AX_TEMPLATE_INSTRUCTION;
+      for (guint i = 0; i < ax_task_n_templates (task, set, kind) && left > 0; i++, left--) {
+        g_autofree char *wording = as_wording (ax_task_template (task, set, kind, i));
+        g_strv_builder_add (b, wording);
+      }
+    }
+    for (const char *const *ours = sources[w].ours; ours != NULL && *ours != NULL; ours++)
+      g_strv_builder_add (b, *ours);
+    lists[w] = g_strv_builder_end (b);
+  }
+  return lists;
+}
 
 const char *const *
 ax_words (AxWords list)
 {
+  static GOnce once = G_ONCE_INIT;
   g_return_val_if_fail (list < AX_WORDS_N, NULL);
-  return lists[list].list;
+  return ((const char *const **) g_once (&once, make_lists, NULL))[list];
 }
 
 guint
 ax_words_count (AxWords list)
 {
-  g_return_val_if_fail (list < AX_WORDS_N, 0);
-  return lists[list].n;
+  return g_strv_length ((char **) ax_words (list));
 }
 
 guint
 ax_words_from_spec (AxWords list)
 {
   g_return_val_if_fail (list < AX_WORDS_N, 0);
-  return lists[list].spec;
+  return sources[list].spec;
 }
 
 const char *
 ax_words_pick (AxWords list, AxRandom *random)
 {
-  return lists[list].list[ax_random_below (random, lists[list].n)];
+  return ax_words (list)[ax_random_below (random, ax_words_count (list))];
 }
 
 char *

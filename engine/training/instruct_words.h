@@ -1,6 +1,6 @@
-/* The wordings of instruction data. What lives here, as tables: names of the 36 structures beyond the display names, question and answer wordings of every
- * task (those of spec 9 first, then ours), and the paraphrases that training never sees and the evaluation asks with. No logic beyond picking and filling
- * in. May use GLib and random.h. */
+/* The wordings of instruction data. What lives here, as tables: names of the 36 structures beyond the display names, question wordings of ours beside the
+ * templates of engine/task (spec 9), which begin every list, and the paraphrases that training never sees and the evaluation asks with. No logic beyond
+ * picking and filling in. May use GLib, engine/task/task.h and random.h. */
 #pragma once
 
 #include <glib.h>
@@ -40,9 +40,5 @@ const char *ax_words_pick (AxWords list, AxRandom *random);
 
 /* The wording with every "{}" replaced, in turn, by a, then b (b may be NULL if there is one). Free with g_free(). */
 char *ax_words_fill (const char *wording, const char *a, const char *b);
-
-#define AX_LIST_SUFFIX "\nThere may be more than one answer."
-#define AX_LIST_DIRECT "\nThere may be more than one answer. Answer with the options\u2019 letter/number from the given choices directly."
-#define AX_CHOICE_DIRECT "\nAnswer with the option\u2019s letter/number from the given choices directly."
 
 G_END_DECLS
