@@ -123,6 +123,21 @@ AxSession *ax_session_new (const char *model_folder);
 AxModel *ax_session_get_model (AxSession *session);        /* NULL until loaded. (transfer none) */
 GError *ax_session_get_error (AxSession *session);         /* why loading failed, or NULL. (transfer none) */
 
+/* Bytes that the engine's tensors take, for whoever wants to know what a session costs. */
+typedef struct {
+  gsize perception;              /* weights of the perception module */
+  gsize activations;             /* the most that its passes took at once; kept for the next one */
+  gsize kept;                    /* what it said of the last images, as numbers */
+  gsize language;                /* weights of the language model with its adapter; 0 until it is first needed */
+  gsize sequences;               /* prompts, keys and values of the last images */
+} AxMemory;
+/* As it was after the worker's last piece of work; never waits for it. */
+void ax_session_get_memory (AxSession *session, AxMemory *memory);
+
+/* The input frame of the perception module for an image: [size, size] bytes with size = ax_model_input_size(), row by row, just as perceiving makes it. Takes as
+ * long as ms_preprocess says: call it from a thread. NULL with the errors of AX_IMAGE_ERROR. Free with g_free. */
+guint8 *ax_model_input_frame (AxModel *model, AxImage *image, gboolean mirror, GError **error);
+
 /* fraction 0..1 and a short English stage name ("Preparing the image", "Finding structures", ...); called in the main context. */
 typedef void (*AxProgressFn) (double fraction, const char *stage, gpointer user_data);
 

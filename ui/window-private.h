@@ -108,6 +108,9 @@ void ax_main_window_make_round(AxMainWindow *self, const char *folder, guint32 s
 void ax_main_window_add_settings(AxMainWindow *self);
 void ax_main_window_keep_size(AxMainWindow *self);
 
+/* window-inspector.c: once, before the inspector is opened */
+void ax_main_window_add_to_inspector(void);
+
 /* window-open.c */
 /* Asks for a file; `chosen` gets its path. */
 void ax_main_window_choose_image(AxMainWindow *self, const char *title, void (*chosen)(AxMainWindow *self, const char *path));

@@ -271,6 +271,7 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
 
   G_OBJECT_CLASS(klass)->dispose = ax_main_window_dispose;
   GTK_WINDOW_CLASS(klass)->close_request = ax_main_window_close_request;
+  ax_main_window_add_to_inspector();
   g_type_ensure(AX_TYPE_CANVAS);
   g_type_ensure(AX_TYPE_ANATOMY_LIST);
   g_type_ensure(AX_TYPE_FINDINGS_BARS);

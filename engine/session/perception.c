@@ -125,22 +125,38 @@ ax_model_perceive_frame (AxModel *model, AxTape *tape, const guint8 *pixels, con
   return p;
 }
 
+/* The one way into the network: [size, size] bytes in `pixels`. */
+static gboolean
+make_frame (AxModel *model, AxImage *image, gboolean mirror, guint8 *pixels, AxFrame *frame, GError **error)
+{
+  AxPreprocessOptions options = AX_PREPROCESS_DEFAULT;
+  options.size = ax_model_input_size (model);
+  options.mirror = mirror;
+  return ax_preprocess (image, &options, pixels, frame, error);
+}
+
+guint8 *
+ax_model_input_frame (AxModel *model, AxImage *image, gboolean mirror, GError **error)
+{
+  const gsize size = (gsize) ax_model_input_size (model);
+  g_autofree guint8 *pixels = g_malloc (size * size);
+  return make_frame (model, image, mirror, pixels, NULL, error) ? g_steal_pointer (&pixels) : NULL;
+}
+
 AxPerception *
 ax_model_perceive (AxModel *model, AxTape *tape, AxImage *image, gboolean mirror, guint n_retrieved, AxPerceiveStage stage, gpointer user_data,
                    const AxPerceptionRaw *raw, GError **error)
 {
   gint64 start = g_get_monotonic_time ();
-  AxPreprocessOptions options = AX_PREPROCESS_DEFAULT;
+  const gsize size = (gsize) ax_model_input_size (model);
   AxFrame frame;
-  options.size = ax_model_input_size (model);
-  options.mirror = mirror;
-  g_autofree guint8 *pixels = g_malloc ((gsize) options.size * options.size);
+  g_autofree guint8 *pixels = g_malloc (size * size);
   if (stage && !stage (0, "Preparing the image", user_data))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Perception was cancelled");
       return NULL;
     }
-  if (!ax_preprocess (image, &options, pixels, &frame, error))
+  if (!make_frame (model, image, mirror, pixels, &frame, error))
     return NULL;
   double ms = (double) (g_get_monotonic_time () - start) / 1000;
   AxPerception *p = ax_model_perceive_frame (model, tape, pixels, &frame, n_retrieved, stage, user_data, raw, error);

@@ -102,6 +102,22 @@ ax_serve_load (AxServe *self, GError **error)
   return self->language != NULL;
 }
 
+void
+ax_serve_memory (const AxServe *self, gsize *weights, gsize *sequences)
+{
+  *weights = *sequences = 0;
+  if (self->language == NULL)
+    return;
+  const gsize row = (gsize) ax_gemma_config (self->language->gemma)->width * sizeof (float);
+  *weights = ax_gemma_bytes (self->language->gemma);
+  for (const GList *l = self->kept.head; l; l = l->next)
+    {
+      const AxServed *s = l->data;
+      *sequences += ((gsize) ax_model_n_image_tokens (self->model) + AX_N_ANATOMY) * row + s->prefix->len * sizeof (gint32) +
+                    (s->state ? ax_gemma_state_bytes (s->state) : 0);
+    }
+}
+
 /* ---- images --------------------------------------------------------------------------------------------------------------- */
 
 AxServed *

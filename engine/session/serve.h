@@ -22,6 +22,9 @@ void     ax_serve_free (AxServe *serve);
 /* Loads the language part unless it is there. FALSE with the errors of ax_language_load(), every time. */
 gboolean ax_serve_load (AxServe *serve, GError **error);
 
+/* Bytes of the weights (0 before they are loaded), and of all that is kept of images. */
+void     ax_serve_memory (const AxServe *serve, gsize *weights, gsize *sequences);
+
 /* Asked between the steps of long work; FALSE stops it with G_IO_ERROR_CANCELLED. */
 typedef gboolean (*AxServeStage) (double fraction, const char *stage, gpointer user_data);
 

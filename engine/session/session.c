@@ -18,7 +18,7 @@ struct _AxSession {
   char        *folder;
   GThread     *thread;
   GAsyncQueue *queue;          /* GTask*, or the session itself as the sign to stop */
-  GMutex       lock;           /* guards model, error, cache, prepare and ready */
+  GMutex       lock;           /* guards model, error, cache, prepare, ready and memory */
   AxModel     *model;
   GError      *error;
   GQueue       cache;          /* Kept*, newest first */
@@ -27,6 +27,7 @@ struct _AxSession {
   gpointer     ready;          /* the image (compared only) whose prefix is computed to `ready_share` */
   gboolean     ready_mirror;
   double       ready_share;
+  AxMemory     memory;
   AxServe     *serve;          /* the worker's alone */
 };
 
@@ -319,6 +320,23 @@ prepare_step (AxSession *self, AxTape *tape)
 
 static char wake;              /* in the queue: there may be something to prepare */
 
+/* After each piece of work, for those who ask meanwhile. */
+static void
+measure (AxSession *self, const AxTape *tape)
+{
+  if (self->model == NULL)
+    return;
+  const AxApmConfig *c = ax_apm_config (ax_model_get_apm (self->model));
+  const gsize floats = AX_N_ANATOMY * ((gsize) c->proj_dim + 4) + (gsize) ax_model_n_image_tokens (self->model) * (gsize) c->hidden;
+  AxMemory m = { .perception = ax_parameters_count (ax_apm_parameters (ax_model_get_apm (self->model)), FALSE) * sizeof (float),
+                 .activations = ax_tape_peak_bytes (tape), .kept = self->cache.length * floats * sizeof (float) };
+  if (self->serve)
+    ax_serve_memory (self->serve, &m.language, &m.sequences);
+  g_mutex_lock (&self->lock);
+  self->memory = m;
+  g_mutex_unlock (&self->lock);
+}
+
 /* The thread holds no reference on the session: finalize() stops and joins it. */
 static gpointer
 worker (gpointer data)
@@ -333,11 +351,15 @@ worker (gpointer data)
   self->error = error;
   g_mutex_unlock (&self->lock);
   AxTape *tape = ax_tape_new (FALSE);
+  measure (self, tape);
   for (;;)
     {
       gpointer item = g_async_queue_try_pop (queue);
       if (item == NULL && prepare_step (self, tape))
-        continue;
+        {
+          measure (self, tape);
+          continue;
+        }
       if (item == NULL)
         item = g_async_queue_pop (queue);
       if (item == self)
@@ -345,6 +367,7 @@ worker (gpointer data)
       if (item == &wake)
         continue;
       run (self, tape, item);
+      measure (self, tape);
       g_object_unref (item);
     }
   ax_tape_free (tape);
@@ -414,6 +437,14 @@ ax_session_get_error (AxSession *self)
   GError *error = self->error;
   g_mutex_unlock (&self->lock);
   return error;
+}
+
+void
+ax_session_get_memory (AxSession *self, AxMemory *memory)
+{
+  g_mutex_lock (&self->lock);
+  *memory = self->memory;
+  g_mutex_unlock (&self->lock);
 }
 
 void

@@ -228,6 +228,23 @@ AxPerception *ax_session_perceive_finish(AxSession *session, GAsyncResult *resul
   return g_task_propagate_pointer(G_TASK(result), error);
 }
 
+/* ---- what the inspector shows ---- */
+
+void ax_session_get_memory(AxSession *session, AxMemory *memory) {
+  *memory = (AxMemory){.perception = 52 << 20, .activations = 9 << 20, .kept = 300 << 10, .language = 190 << 20, .sequences = 31 << 20};
+}
+
+/* Grey from left to right, the other way round when mirrored. */
+guint8 *ax_model_input_frame(AxModel *model, AxImage *image, gboolean mirror, GError **error) {
+  guint8 *pixels = g_malloc(64 * 64);
+
+  for (int i = 0; i < 64 * 64; i++)
+    pixels[i] = (guint8)(4 * (mirror ? 63 - i % 64 : i % 64));
+  return pixels;
+}
+
+int ax_model_input_size(AxModel *model) { return 64; }
+
 /* ---- requests ----
  * Answers are written down here and come word by word, AX_FAKE_WORD_MS apart (default 5). A phrase with "unicorn" finds nothing. */
 

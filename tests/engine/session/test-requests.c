@@ -116,6 +116,12 @@ test_answer (void)
       g_assert_cmpuint (a->sentences[i].end, <=, strlen (a->plain));
       g_assert_true (a->sentences[i].confidence > 0 && a->sentences[i].confidence <= 1);
     }
+  AxMemory memory;
+  g_autoptr (AxPerception) seen = ax_session_perceive (session, image, FALSE, NULL, &error); /* after it the answer's memory has been counted */
+  g_assert_no_error (error);
+  ax_session_get_memory (session, &memory);
+  g_assert_cmpuint (memory.language, >, 0);
+  g_assert_cmpuint (memory.sequences, >, a->n_prompt * sizeof (gint32));
   g_autofree char *json = ax_answer_to_json (a, "x.png", ax_session_get_model (session), TRUE);
   g_assert_nonnull (strstr (json, "\"stopped\": \""));
 

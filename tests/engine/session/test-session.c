@@ -142,6 +142,39 @@ test_perceive (void)
   g_assert_cmpuint (report.n_kept, ==, 0);                  /* the same answer twice did not turn with the pixels */
 }
 
+/* What the inspector shows: the frame is the one that perceiving sees, and memory is counted. */
+static void
+test_inspected (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AxSession) session = ax_session_new (folder);
+  g_autoptr (AxImage) image = make_image (400, 300);
+  g_autoptr (AxPerception) p = ax_session_perceive (session, image, FALSE, NULL, &error), second = ax_session_perceive (session, image, FALSE, NULL, &error);
+  g_assert_no_error (error);
+  AxModel *model = ax_session_get_model (session);
+  AxApmConfig c = config ();
+  AxMemory m;
+  ax_session_get_memory (session, &m);   /* the first piece of work is over: the second one has answered */
+  g_assert_cmpuint (m.perception, ==, ax_parameters_count (ax_apm_parameters (ax_model_get_apm (model)), FALSE) * sizeof (float));
+  g_assert_cmpuint (m.activations, >, (gsize) c.input_size * (gsize) c.input_size * sizeof (float)); /* the input at least */
+  g_assert_cmpuint (m.kept, ==, (AX_N_ANATOMY * (16 + 4) + (gsize) ax_model_n_image_tokens (model) * (gsize) c.hidden) * sizeof (float));
+  g_assert_cmpuint (m.language + m.sequences, ==, 0);
+
+  for (int mirror = 0; mirror < 2; mirror++)
+    {
+      g_autofree guint8 *frame = ax_model_input_frame (model, image, mirror, &error);
+      g_assert_no_error (error);
+      AxFrame geometry;
+      ax_frame_init (&geometry, 400, 300, FALSE, mirror);
+      g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+      g_autoptr (AxPerception) again = ax_model_perceive_frame (model, tape, frame, &geometry, 1, NULL, NULL, NULL, &error),
+                               asked = ax_session_perceive (session, image, mirror, NULL, &error);
+      g_assert_no_error (error);
+      for (guint i = 0; i < AX_N_ANATOMY; i++)
+        g_assert_cmpmem (&again->anatomy[i].box, sizeof (AxBox), &asked->anatomy[i].box, sizeof (AxBox));
+    }
+}
+
 typedef struct { GMainLoop *loop; AxPerception *perception; GError *error; int progress; int waiting; } Wait;
 
 static void
@@ -306,6 +339,7 @@ main (int argc, char **argv)
   folder = make_folder (AX_APM_STORE_I8);
   g_test_add_func ("/session/perceive", test_perceive);
   g_test_add_func ("/session/async", test_async);
+  g_test_add_func ("/session/inspected", test_inspected);
   g_test_add_func ("/session/bad-folders", test_bad_folders);
   g_test_add_func ("/session/stores", test_stores);
   g_test_add_func ("/session/known-labels", test_known_labels);
