@@ -42,63 +42,21 @@ ax_lm_boxes_read (const char *answer, AxLmBoxes *out)
 
 /* ---- well formed ---- */
 
-/* "<box>(12,-3),(45,67)</box>" exactly; its end, or NULL. */
-static const char *
-strict_box (const char *p, int v[4])
-{
-  static const char *const between[4] = { "<box>(", ",", "),(", "," };
-  for (guint k = 0; k < 4; k++) {
-    if (!g_str_has_prefix (p, between[k]))
-      return NULL;
-    p += strlen (between[k]);
-    const gboolean minus = *p == '-';
-    p += minus;
-    guint digits = 0;
-    for (v[k] = 0; g_ascii_isdigit (*p) && digits < 5; p++, digits++)
-      v[k] = v[k] * 10 + (*p - '0');
-    if (digits == 0 || digits == 5)
-      return NULL;
-    v[k] = minus ? -v[k] : v[k];
-  }
-  return g_str_has_prefix (p, ")</box>") ? p + strlen (")</box>") : NULL;
-}
-
+/* The grammar of the tags, and boxes that can be boxes. */
 static const char *
 check_tags (const char *answer, guint *n_boxes)
 {
-  gboolean in_ref = FALSE;
-  *n_boxes = 0;
-  for (const char *p = answer; *p != '\0';) {
-    if (*p != '<') {
-      p++;
-      continue;
-    }
-    if (g_str_has_prefix (p, "<ref>")) {
-      if (in_ref)
-        return "a <ref> inside a <ref>";
-      in_ref = TRUE;
-      p += strlen ("<ref>");
-    } else if (g_str_has_prefix (p, "</ref>")) {
-      if (!in_ref)
-        return "a </ref> without <ref>";
-      in_ref = FALSE;
-      p += strlen ("</ref>");
-    } else if (g_str_has_prefix (p, "<box>")) {
-      int v[4];
-      p = in_ref ? NULL : strict_box (p, v);
-      if (p == NULL)
-        return "a broken <box>";
-      if (v[0] >= v[2] || v[1] >= v[3])
-        return "a box without extent";
-      if (v[0] < -MARGIN || v[1] < -MARGIN || v[2] > 1024 + MARGIN || v[3] > 1024 + MARGIN)
-        return "a box outside the frame";
-      *n_boxes += 1;
-    } else if (g_ascii_isalpha (p[1]) || p[1] == '/')
-      return "a stray tag";
-    else
-      p++;
+  g_autoptr (GArray) boxes = g_array_new (FALSE, FALSE, sizeof (AxBox));
+  const char *wrong = ax_answer_fault (answer, boxes);
+  for (guint i = 0; i < boxes->len && wrong == NULL; i++) {
+    const AxBox b = g_array_index (boxes, AxBox, i);
+    if (b.x1 >= b.x2 || b.y1 >= b.y2)
+      wrong = "a box without extent";
+    else if (b.x1 < -MARGIN || b.y1 < -MARGIN || b.x2 > 1024 + MARGIN || b.y2 > 1024 + MARGIN)
+      wrong = "a box outside the frame";
   }
-  return in_ref ? "a <ref> that is not closed" : NULL;
+  *n_boxes = boxes->len;
+  return wrong;
 }
 
 /* "(A) Edema, (C) Pneumonia" or "(A)": only options of the question. */

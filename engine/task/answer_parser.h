@@ -43,8 +43,10 @@ gsize ax_answer_parser_raw_offset(const AxAnswerParser *self, gsize at);
 /* "No ... detected." and nothing else. */
 gboolean ax_answer_is_nothing(const char *text);
 
-/* FALSE when the tags of the text are not those of spec 9.10: one without its partner, nested, a box that is not four numbers. */
-gboolean ax_answer_is_well_formed(const char *text);
+/* NULL when the tags of the text are those of the grammar of spec 9.10, else what is wrong with them ("a broken <box>"), owned by the program: a tag
+ * without its partner, nested, a box that is not four whole numbers, any other tag. Appends the boxes up to there, as written, to `boxes` (of AxBox; may be
+ * NULL). */
+const char *ax_answer_fault(const char *text, GArray *boxes);
 
 typedef struct {
   char tag[4];   /* "a", "B", "17" */

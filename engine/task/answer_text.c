@@ -12,48 +12,58 @@ gboolean ax_answer_is_nothing(const char *text) {
   return strstr(inner, ". ") == NULL && strpbrk(inner, "\n<>") == NULL;
 }
 
-static const char *skip_int(const char *p) {
+/* ---- the grammar of the tags ---- */
+
+static const char *read_int(const char *p, double *value) {
   const char *digits = p + (*p == '-');
   const gsize n = strspn(digits, "0123456789");
+  *value = n > 0 ? g_ascii_strtod(p, NULL) : 0;
   return n > 0 ? digits + n : NULL;
 }
 
 /* "(int,int)" */
-static const char *skip_corner(const char *p) {
-  if (*p != '(' || (p = skip_int(p + 1)) == NULL || *p != ',' || (p = skip_int(p + 1)) == NULL || *p != ')')
+static const char *read_corner(const char *p, double *x, double *y) {
+  if (*p != '(' || (p = read_int(p + 1, x)) == NULL || *p != ',' || (p = read_int(p + 1, y)) == NULL || *p != ')')
     return NULL;
   return p + 1;
 }
 
-gboolean ax_answer_is_well_formed(const char *text) {
+/* What follows "<box>(int,int),(int,int)</box>" with white space inside the tags, or NULL. */
+static const char *read_box(const char *p, AxBox *box) {
+  p += strlen("<box>");
+  p += strspn(p, " \t\r\n");
+  if ((p = read_corner(p, &box->x1, &box->y1)) == NULL || *p != ',' || (p = read_corner(p + 1, &box->x2, &box->y2)) == NULL)
+    return NULL;
+  p += strspn(p, " \t\r\n");
+  return g_str_has_prefix(p, "</box>") ? p + strlen("</box>") : NULL;
+}
+
+const char *ax_answer_fault(const char *text, GArray *boxes) {
   gboolean in_ref = FALSE;
   for (const char *p = text; (p = strchr(p, '<')) != NULL;) {
     if (g_str_has_prefix(p, "<ref>")) {
       if (in_ref)
-        return FALSE;
+        return "a <ref> inside a <ref>";
       in_ref = TRUE;
-      p += 5;
+      p += strlen("<ref>");
     } else if (g_str_has_prefix(p, "</ref>")) {
       if (!in_ref)
-        return FALSE;
+        return "a </ref> without <ref>";
       in_ref = FALSE;
-      p += 6;
+      p += strlen("</ref>");
     } else if (g_str_has_prefix(p, "<box>")) {
-      p += 5;
-      p += strspn(p, " \t\r\n");
-      if (in_ref || (p = skip_corner(p)) == NULL || *p != ',' || (p = skip_corner(p + 1)) == NULL)
-        return FALSE;
-      p += strspn(p, " \t\r\n");
-      if (!g_str_has_prefix(p, "</box>"))
-        return FALSE;
-      p += 6;
-    } else if (g_str_has_prefix(p, "</box>") || g_str_has_prefix(p, "<obj_") || g_str_has_prefix(p, "<image") || g_str_has_prefix(p, "<emb>") ||
-               g_str_has_prefix(p, "</emb>") || g_str_has_prefix(p, "<start_of_turn>") || g_str_has_prefix(p, "<end_of_turn>"))
-      return FALSE;
+      AxBox box;
+      p = in_ref ? NULL : read_box(p, &box);
+      if (p == NULL)
+        return "a broken <box>";
+      if (boxes != NULL)
+        g_array_append_val(boxes, box);
+    } else if (g_ascii_isalpha(p[1]) || p[1] == '/')
+      return "a stray tag";
     else
       p++;
   }
-  return !in_ref;
+  return in_ref ? "a <ref> that is not closed" : NULL;
 }
 
 /* ---- choices ---- */

@@ -68,7 +68,9 @@ static const struct {
     {"<ref>A</ref><box>(1,2),(3,4)</box><ref>B</ref><box>(5,6),(7,8)</box><box>(9,1),(2,3)</box>", "A, B", 3, "A", 1, TRUE},
     {"<box>(1,2),(3,4)</box> <ref>B</ref>", "B", 1, NULL, 1, TRUE},
     {"No pneumothorax detected.", "No pneumothorax detected.", 0, NULL, 0, TRUE},
-    {"a < b <boxer> <re", "a < b <boxer> <re", 0, NULL, 0, TRUE},
+    {"a < b <boxer> <re", "a < b <boxer> <re", 0, NULL, 0, FALSE},
+    {"a < b, 3 <4", "a < b, 3 <4", 0, NULL, 0, TRUE},
+    {"<box> (1,-2),(3,4)\n</box>", "", 1, NULL, 1, TRUE},
     {"<box>(1,2),(3,4)", "(1,2),(3,4)", 0, NULL, 0, FALSE},
     {"<box>none</box> x", "none x", 0, NULL, 0, FALSE},
     {"<box>(1,2),(3)</box><box>(5,6),(7,8)</box>", "", 1, NULL, 5, FALSE},
@@ -89,7 +91,7 @@ static void test_cases(void) {
       g_assert_cmpstr(ax_answer_parser_box(p, 0)->label, ==, cases[i].label);
       g_assert_cmpfloat(ax_answer_parser_box(p, 0)->box.x1, ==, cases[i].x1);
     }
-    g_assert_true(ax_answer_is_well_formed(cases[i].text) == cases[i].well_formed);
+    g_assert_true((ax_answer_fault(cases[i].text, NULL) == NULL) == cases[i].well_formed);
   }
 }
 
