@@ -35,7 +35,7 @@ typedef struct {
 /* Reads a JSON object: "data" and "split" are required; "model" (default: ax_model_default_folder()), "part" ("test"), "out" (the model folder),
  * "mirrored_films" (["00002645_002.jpg"], the one of ../shared/data/nih), "rounds" (1000), "seed" (2025), "limit" (0), "language" ("no", "rule", "quick" or "full"; "no"),
  * "adapter" (none). Paths are relative to the file.
- * NULL with AX_CHECKPOINT_ERROR; an unknown key is an error, so that a misspelt one is not a silent default. */
+ * NULL with an error that names the file; an unknown key is an error, so that a misspelt one is not a silent default. */
 AxEvalConfig *ax_eval_config_load(const char *path, GError **error);
 void ax_eval_config_free(AxEvalConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AxEvalConfig, ax_eval_config_free)

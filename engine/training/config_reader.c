@@ -2,6 +2,7 @@
 #include "engine/training/config_reader.h"
 #include "engine/checkpoint/json_read.h"
 #include <gio/gio.h>
+#include <string.h>
 
 JsonObject *
 ax_config_file_object (const char *path, GError **error)
@@ -73,8 +74,8 @@ ax_config_text (AxConfigReader *r, const char *key)
 static char *
 absolute (AxConfigReader *r, const char *value)
 {
-  g_autofree char *dir = g_path_get_dirname (r->path);
-  return g_path_is_absolute (value) ? g_strdup (value) : g_build_filename (dir, value, NULL);
+  g_autofree char *dir = g_path_get_dirname (r->path), *full = g_canonicalize_filename (dir, NULL);
+  return g_path_is_absolute (value) ? g_strdup (value) : g_canonicalize_filename (value, full);
 }
 
 char *
@@ -86,8 +87,9 @@ ax_config_path (AxConfigReader *r, const char *key, const char *fallback)
   return value ? absolute (r, value) : NULL;
 }
 
-char **
-ax_config_paths (AxConfigReader *r, const char *key)
+/* A list of texts or one text, each as `take` makes it; NULL if absent. */
+static char **
+read_list (AxConfigReader *r, const char *key, char *(*take) (AxConfigReader *r, const char *value), const char *what)
 {
   JsonNode *node = member (r, key);
   g_autoptr (GStrvBuilder) b = g_strv_builder_new ();
@@ -100,13 +102,45 @@ ax_config_paths (AxConfigReader *r, const char *key)
       const char *value = node_text (list ? json_array_get_element (list, i) : node);
       if (value == NULL)
         {
-          ax_config_fail (r, "\"%s\" must be a path or a list of paths", key);
+          ax_config_fail (r, "\"%s\" must be %s", key, what);
           return NULL;
         }
-      g_autofree char *path = absolute (r, value);
-      g_strv_builder_add (b, path);
+      g_autofree char *item = take (r, value);
+      g_strv_builder_add (b, item);
     }
   return g_strv_builder_end (b);
+}
+
+char **
+ax_config_paths (AxConfigReader *r, const char *key)
+{
+  return read_list (r, key, absolute, "a path or a list of paths");
+}
+
+static char *
+as_it_stands (AxConfigReader *r, const char *value)
+{
+  return g_strdup (value);
+}
+
+char **
+ax_config_texts (AxConfigReader *r, const char *key)
+{
+  return read_list (r, key, as_it_stands, "a text or a list of texts");
+}
+
+int
+ax_config_choice (AxConfigReader *r, const char *key, const char *const *choices, int value)
+{
+  const char *text = ax_config_text (r, key);
+  if (text == NULL)
+    return value;
+  for (int i = 0; choices[i] != NULL; i++)
+    if (strcmp (choices[i], text) == 0)
+      return i;
+  g_autofree char *list = g_strjoinv (", ", (char **) choices);
+  ax_config_fail (r, "\"%s\" is \"%s\"; it must be one of %s", key, text, list);
+  return value;
 }
 
 JsonObject *

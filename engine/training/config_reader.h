@@ -23,10 +23,14 @@ AxConfigReader ax_config_reader   (JsonObject *object, const char *path, GHashTa
 double      ax_config_number      (AxConfigReader *reader, const char *key, double value, double lo, double hi);
 /* A string as it stands, owned by the object; NULL if absent. */
 const char *ax_config_text        (AxConfigReader *reader, const char *key);
-/* A path, made absolute or relative to the working directory; free it. `fallback` may be NULL. */
+/* A path, made absolute; free it. `fallback` may be NULL. */
 char       *ax_config_path        (AxConfigReader *reader, const char *key, const char *fallback);
 /* A list of paths or one path, NULL-terminated; NULL if absent. */
 char      **ax_config_paths       (AxConfigReader *reader, const char *key);
+/* A list of texts or one text, as they stand; NULL if absent. */
+char      **ax_config_texts       (AxConfigReader *reader, const char *key);
+/* The index of the text among the NULL-terminated choices; `value` if absent. */
+int         ax_config_choice      (AxConfigReader *reader, const char *key, const char *const *choices, int value);
 /* An object, or NULL. */
 JsonObject *ax_config_object      (AxConfigReader *reader, const char *key);
 /* The last call: an error if the object has a key that nothing asked for. FALSE if anything failed. */

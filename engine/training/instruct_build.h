@@ -26,7 +26,7 @@ typedef struct {
 } AxInstructConfig;
 
 /* Reads a JSON object: "out" and either "data" and "split" or "scene_graphs" and "labels" (and "images") are required; "seed" (2025), "flip" (true), "unread" (1), "weak" (0.3), "model", "phantoms" (0), "phantom_size" (512), "phantom_seed" (100000),
- * "per_image": {task name: count}. Paths are relative to the file. NULL with AX_CHECKPOINT_ERROR; an unknown key is an error. */
+ * "per_image": {task name: count}. Paths are relative to the file. NULL with an error that names the file; an unknown key is an error. */
 AxInstructConfig *ax_instruct_config_load (const char *path, GError **error);
 void ax_instruct_config_free (AxInstructConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxInstructConfig, ax_instruct_config_free)

@@ -1,5 +1,5 @@
 /* instruct_config.c: the configuration file of `anatomixctl data instruct`, see instruct_build.h. */
-#include "engine/checkpoint/json_read.h"
+#include "engine/training/config_reader.h"
 #include "engine/training/instruct_build.h"
 
 #include <string.h>
@@ -35,96 +35,49 @@ ax_instruct_config_defaults (AxInstructConfig *c)
   c->phantom_seed = 100000;
 }
 
-static char *
-resolve (const char *config_path, const char *value)
+/* "per_image": {"Anatomy Grounding": 10, ...}. Tasks not named keep their count. */
+static void
+read_counts (AxConfigReader *outer, AxInstructConfig *c)
 {
-  if (g_path_is_absolute (value))
-    return g_strdup (value);
-  g_autofree char *dir = g_path_get_dirname (config_path), *full = g_canonicalize_filename (dir, NULL);
-  return g_canonicalize_filename (value, full);
-}
-
-static gboolean
-check_keys (JsonObject *object, const char *path, GError **error)
-{
-  static const char *const known[] = { "data", "split", "scene_graphs", "labels", "images", "out", "seed", "flip", "unread", "weak", "model", "per_image", "phantoms", "phantom_size", "phantom_seed", NULL };
-  g_autoptr (GList) members = json_object_get_members (object);
-  for (GList *l = members; l != NULL; l = l->next)
-    if (!g_strv_contains (known, l->data) && !g_str_has_prefix (l->data, "//")) {
-      g_set_error (error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH, "unknown key \"%s\"", (const char *) l->data);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-read_counts (JsonObject *object, AxInstructConfig *c, GError **error)
-{
-  if (!json_object_has_member (object, "per_image"))
-    return TRUE;
-  JsonObject *counts = ax_json_get_object (object, "per_image", error);
-  if (counts == NULL)
-    return FALSE;
-  g_autoptr (GList) members = json_object_get_members (counts);
-  for (GList *l = members; l != NULL; l = l->next) {
-    const int task = ax_instruct_task_find (l->data);
-    gint64 n;
-    if (task < 0) {
-      g_set_error (error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISMATCH, "\"per_image\": \"%s\" is none of the nine tasks", (const char *) l->data);
-      return FALSE;
-    }
-    if (!ax_json_get_int (counts, l->data, 0, 36, &n, error))
-      return FALSE;
-    c->count[task] = (guint) n;
-  }
-  return TRUE;
-}
-
-static gboolean
-optional_int (JsonObject *object, const char *key, gint64 min, gint64 max, gint64 *value, GError **error)
-{
-  return !json_object_has_member (object, key) || ax_json_get_int (object, key, min, max, value, error);
-}
-
-static gboolean
-read_config (JsonObject *object, const char *path, AxInstructConfig *c, GError **error)
-{
-  gint64 seed = (gint64) c->seed, phantoms = 0, size = c->phantom_size, phantom_seed = (gint64) c->phantom_seed;
-  const gboolean graphs = json_object_has_member (object, "scene_graphs");
-  const char *data, *split, *out, *images = NULL, *model = NULL;
-  if (!check_keys (object, path, error) || (data = ax_json_get_string (object, graphs ? "scene_graphs" : "data", error)) == NULL ||
-      (split = ax_json_get_string (object, graphs ? "labels" : "split", error)) == NULL || (out = ax_json_get_string (object, "out", error)) == NULL ||
-      (json_object_has_member (object, "images") && (images = ax_json_get_string (object, "images", error)) == NULL) ||
-      (json_object_has_member (object, "model") && (model = ax_json_get_string (object, "model", error)) == NULL) ||
-      !optional_int (object, "seed", 0, G_MAXINT64, &seed, error) || !optional_int (object, "phantoms", 0, 1000000, &phantoms, error) ||
-      !optional_int (object, "phantom_size", 64, 2048, &size, error) || !optional_int (object, "phantom_seed", 0, G_MAXINT64 / 2, &phantom_seed, error) ||
-      (json_object_has_member (object, "flip") && !ax_json_get_boolean (object, "flip", &c->flip, error)) ||
-      (json_object_has_member (object, "unread") && !ax_json_get_double (object, "unread", 0, 1, &c->unread, error)) ||
-      (json_object_has_member (object, "weak") && !ax_json_get_double (object, "weak", 0, 1, &c->weak, error)) || !read_counts (object, c, error))
-    return FALSE;
-  *(graphs ? &c->scene_graphs : &c->data) = resolve (path, data);
-  *(graphs ? &c->labels : &c->split_file) = resolve (path, split);
-  c->images = images != NULL ? resolve (path, images) : NULL;
-  c->out = resolve (path, out);
-  c->model = model != NULL ? resolve (path, model) : NULL;
-  c->seed = (guint64) seed;
-  c->phantoms = (guint) phantoms;
-  c->phantom_size = (guint) size;
-  c->phantom_seed = (guint64) phantom_seed;
-  return TRUE;
+  JsonObject *object = ax_config_object (outer, "per_image");
+  if (object == NULL)
+    return;
+  g_autoptr (GHashTable) known = g_hash_table_new (g_str_hash, g_str_equal);
+  AxConfigReader r = ax_config_reader (object, outer->path, known, outer->error);
+  for (guint t = 0; t < AX_INSTRUCT_N_TASKS; t++)
+    c->count[t] = (guint) ax_config_number (&r, ax_instruct_task_name (t), c->count[t], 0, 36);
+  outer->failed = !ax_config_finish (&r);
 }
 
 AxInstructConfig *
 ax_instruct_config_load (const char *path, GError **error)
 {
-  g_autoptr (JsonObject) object = ax_json_load_object (path, error);
+  g_autoptr (GHashTable) known = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (JsonObject) object = ax_config_file_object (path, error);
   if (object == NULL)
     return NULL;
+  AxConfigReader r = ax_config_reader (object, path, known, error);
   g_autoptr (AxInstructConfig) c = g_new0 (AxInstructConfig, 1);
   ax_instruct_config_defaults (c);
-  if (!read_config (object, path, c, error)) {
-    g_prefix_error (error, "%s: ", path);
-    return NULL;
-  }
-  return g_steal_pointer (&c);
+  c->data = ax_config_path (&r, "data", NULL);
+  c->split_file = ax_config_path (&r, "split", NULL);
+  c->scene_graphs = ax_config_path (&r, "scene_graphs", NULL);
+  c->labels = ax_config_path (&r, "labels", NULL);
+  c->images = ax_config_path (&r, "images", NULL);
+  c->out = ax_config_path (&r, "out", NULL);
+  c->model = ax_config_path (&r, "model", NULL);
+  c->seed = (guint64) ax_config_number (&r, "seed", (double) c->seed, 0, 9e15);
+  c->flip = ax_config_number (&r, "flip", c->flip, 0, 1) != 0;
+  c->unread = ax_config_number (&r, "unread", c->unread, 0, 1);
+  c->weak = ax_config_number (&r, "weak", c->weak, 0, 1);
+  c->phantoms = (guint) ax_config_number (&r, "phantoms", 0, 0, 1000000);
+  c->phantom_size = (guint) ax_config_number (&r, "phantom_size", c->phantom_size, 64, 2048);
+  c->phantom_seed = (guint64) ax_config_number (&r, "phantom_seed", (double) c->phantom_seed, 0, 9e15);
+  read_counts (&r, c);
+  const gboolean graphs = c->scene_graphs != NULL;
+  if (c->out == NULL || (graphs ? c->labels == NULL : c->data == NULL || c->split_file == NULL))
+    ax_config_fail (&r, "\"out\" and either \"data\" and \"split\" or \"scene_graphs\" and \"labels\" are required");
+  else if (graphs && (c->data != NULL || c->split_file != NULL))
+    ax_config_fail (&r, "\"scene_graphs\" and \"data\" exclude each other");
+  return ax_config_finish (&r) ? g_steal_pointer (&c) : NULL;
 }

@@ -1,7 +1,6 @@
 /* The configuration file of the language part's training. See train_lm.h. */
 #include "engine/training/config_reader.h"
 #include "engine/training/train_lm.h"
-#include <string.h>
 
 /* One number per task, by the task's name: "mix": {"Anatomy Grounding": 4, ...}. Tasks not named keep `value`. */
 static void
@@ -89,21 +88,9 @@ ax_lm_train_config_load (const char *path, GError **error)
   c->datasets = per_dataset (&r);
   per_task (&r, "mix", 1, c->mix);
   per_task (&r, "weight", 1, c->weight);
-  const char *store = ax_config_text (&r, "store");
-  c->store = g_strcmp0 (store, "f32") == 0 ? AX_GEMMA_F32 : AX_GEMMA_BF16;
-  if (store && strcmp (store, "f32") != 0 && strcmp (store, "bf16") != 0)
-    ax_config_fail (&r, "\"store\" must be \"bf16\" or \"f32\"");
-  static const char *const stores[] = { "f32", "f16", "bf16", "8bit" };
-  const char *adapter = ax_config_text (&r, "adapter");
-  c->adapter_store = AX_LM_STORE_BF16;
-  for (guint i = 0; adapter && i <= G_N_ELEMENTS (stores); i++)
-    if (i == G_N_ELEMENTS (stores))
-      ax_config_fail (&r, "\"adapter\" must be \"f32\", \"f16\", \"bf16\" or \"8bit\"");
-    else if (strcmp (adapter, stores[i]) == 0)
-      {
-        c->adapter_store = (AxLmStore) i;
-        break;
-      }
+  static const char *const stores[] = { "bf16", "f32", NULL }, *const adapters[] = { "f32", "f16", "bf16", "8bit", NULL };
+  c->store = ax_config_choice (&r, "store", stores, 0) == 1 ? AX_GEMMA_F32 : AX_GEMMA_BF16;
+  c->adapter_store = (AxLmStore) ax_config_choice (&r, "adapter", adapters, AX_LM_STORE_BF16);
   if (c->train == NULL || c->validation == NULL || c->model_dir == NULL)
     ax_config_fail (&r, "\"train\", \"validation\" and \"model\" must name the instruction lists and the model folder");
   double sum = 0;
