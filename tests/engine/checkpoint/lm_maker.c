@@ -4,6 +4,31 @@
 
 #include "engine/checkpoint/lm_weights-private.h"
 #include "tests/engine/checkpoint/gguf_maker.h"
+#include "tests/engine/checkpoint/reference.h"
+
+AxLmWeights *
+open_tiny_base(void)
+{
+  g_autofree char *path = reference_path("F_lm_tiny/base");
+  if (path == NULL)
+    return NULL;
+  g_autoptr(GError) error = NULL;
+  AxLmWeights *base = ax_lm_base_open(path, &error);
+  g_assert_no_error(error);
+  return base;
+}
+
+AxLmWeights *
+open_reference_adapter(const char *name)
+{
+  g_autofree char *path = reference_path(name);
+  if (path == NULL)
+    return NULL;
+  g_autoptr(GError) error = NULL;
+  AxLmWeights *adapter = ax_lm_adapter_open(path, 0, &error);
+  g_assert_no_error(error);
+  return adapter;
+}
 
 float *
 lm_values(AxLmWeights *weights, const char *name, gsize *n)

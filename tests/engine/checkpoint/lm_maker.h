@@ -3,6 +3,10 @@
 
 #include "engine/checkpoint/lm_weights.h"
 
+/* The reference's tiny base, and an adapter by its path in the reference; NULL after g_test_skip() when it is absent. */
+AxLmWeights *open_tiny_base(void);
+AxLmWeights *open_reference_adapter(const char *name);
+
 /* The tensor of that name as float32 and its number of elements; the test fails without one. Free with g_free(). */
 float *lm_values(AxLmWeights *weights, const char *name, gsize *n);
 

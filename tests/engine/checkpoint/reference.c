@@ -90,6 +90,14 @@ make_folder(void)
 }
 
 void
+write_text(const char *dir, const char *name, const char *text)
+{
+  g_autofree char *path = g_build_filename(dir, name, NULL);
+  g_autoptr(GError) error = NULL;
+  g_assert_true(g_file_set_contents(path, text, -1, &error));
+}
+
+void
 remove_tree(const char *path)
 {
   GDir *dir = g_dir_open(path, 0, NULL);

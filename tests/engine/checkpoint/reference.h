@@ -30,6 +30,9 @@ void assert_tensor(const AxWeights *weights, const char *name, const char *torch
 char *make_folder(void);
 void remove_tree(const char *path);
 
+/* Writes DIR/NAME. */
+void write_text(const char *dir, const char *name, const char *text);
+
 /* Builds a stored zip archive. Members that are all right, unless a test spoils them on purpose. */
 typedef struct {
   GByteArray *bytes, *directory;

@@ -12,38 +12,6 @@
 #include "tests/engine/checkpoint/mutate.h"
 #include "tests/engine/checkpoint/reference.h"
 
-static AxLmWeights *
-open_base(void)
-{
-  g_autofree char *path = reference_path("F_lm_tiny/base");
-  if (path == NULL)
-    return NULL;
-  g_autoptr(GError) error = NULL;
-  AxLmWeights *base = ax_lm_base_open(path, &error);
-  g_assert_no_error(error);
-  return base;
-}
-
-static AxLmWeights *
-open_adapter(const char *name)
-{
-  g_autofree char *path = reference_path(name);
-  if (path == NULL)
-    return NULL;
-  g_autoptr(GError) error = NULL;
-  AxLmWeights *adapter = ax_lm_adapter_open(path, 0, &error);
-  g_assert_no_error(error);
-  return adapter;
-}
-
-static void
-write_text(const char *dir, const char *name, const char *text)
-{
-  g_autofree char *path = g_build_filename(dir, name, NULL);
-  g_autoptr(GError) error = NULL;
-  g_assert_true(g_file_set_contents(path, text, -1, &error));
-}
-
 /* ---- our own adapter file ---- */
 
 static const AxLmConfig small = { .layers = 1, .width = 40, .heads = 2, .kv_heads = 1, .head_dim = 8, .ffn = 24, .vocab = 11, .window = 4,
@@ -285,7 +253,7 @@ test_mutations(void)
 static void
 test_convert(void)
 {
-  g_autoptr(AxLmWeights) pt = open_adapter("F_lm_tiny/lm.pt");
+  g_autoptr(AxLmWeights) pt = open_reference_adapter("F_lm_tiny/lm.pt");
   if (pt == NULL)
     return;
   g_autofree char *dir = make_folder(), *path = g_build_filename(dir, "a.safetensors", NULL);
@@ -305,7 +273,7 @@ test_convert(void)
 static void
 test_misfits(void)
 {
-  g_autoptr(AxLmWeights) base = open_base();
+  g_autoptr(AxLmWeights) base = open_tiny_base();
   if (base == NULL)
     return;
   g_autofree char *dir = make_folder(), *path = g_build_filename(dir, "a.safetensors", NULL);

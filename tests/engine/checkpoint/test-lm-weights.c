@@ -11,30 +11,6 @@
 #include "tests/engine/checkpoint/lm_maker.h"
 #include "tests/engine/checkpoint/reference.h"
 
-static AxLmWeights *
-open_base(void)
-{
-  g_autofree char *path = reference_path("F_lm_tiny/base");
-  if (path == NULL)
-    return NULL;
-  g_autoptr(GError) error = NULL;
-  AxLmWeights *base = ax_lm_base_open(path, &error);
-  g_assert_no_error(error);
-  return base;
-}
-
-static AxLmWeights *
-open_adapter(const char *name)
-{
-  g_autofree char *path = reference_path(name);
-  if (path == NULL)
-    return NULL;
-  g_autoptr(GError) error = NULL;
-  AxLmWeights *adapter = ax_lm_adapter_open(path, 0, &error);
-  g_assert_no_error(error);
-  return adapter;
-}
-
 /* ---- dimensions ---- */
 
 static void
@@ -200,7 +176,7 @@ test_reference(void)
   if (files == NULL)
     return;
   g_autoptr(GError) error = NULL;
-  g_autoptr(AxLmWeights) base = open_base(), peft = open_adapter("F_lm_tiny/adapter"), pt = open_adapter("F_lm_tiny/lm.pt");
+  g_autoptr(AxLmWeights) base = open_tiny_base(), peft = open_reference_adapter("F_lm_tiny/adapter"), pt = open_reference_adapter("F_lm_tiny/lm.pt");
   const AxLmConfig *c = ax_lm_weights_get_config(base);
   const AxLmConfig expected = { .layers = 8, .width = 128, .heads = 4, .kv_heads = 2, .head_dim = 32, .ffn = 256, .vocab = 557, .window = 16,
                                 .global_every = 6, .context = 4096, .theta_local = 1e4, .theta_global = 1e6, .rope_factor = 8,
@@ -268,14 +244,6 @@ test_reference(void)
 /* ---- shards, the other naming scheme, and a GGUF, made from the tiny base ---- */
 
 static void
-write_text(const char *dir, const char *name, const char *text)
-{
-  g_autofree char *path = g_build_filename(dir, name, NULL);
-  g_autoptr(GError) error = NULL;
-  g_assert_true(g_file_set_contents(path, text, -1, &error));
-}
-
-static void
 copy_config(const char *dir)
 {
   g_autofree char *from = reference_path("F_lm_tiny/base/config.json"), *text = NULL;
@@ -313,7 +281,7 @@ write_shards(const char *dir, AxLmWeights *base, int skip)
 static void
 test_shards(void)
 {
-  g_autoptr(AxLmWeights) base = open_base();
+  g_autoptr(AxLmWeights) base = open_tiny_base();
   if (base == NULL)
     return;
   g_autofree char *dir = make_folder();
@@ -352,7 +320,7 @@ test_shards(void)
 static void
 test_gguf(void)
 {
-  g_autoptr(AxLmWeights) base = open_base();
+  g_autoptr(AxLmWeights) base = open_tiny_base();
   if (base == NULL)
     return;
   g_autofree char *dir = make_folder();
