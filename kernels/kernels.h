@@ -2,7 +2,7 @@
  *
  * What lives here: arithmetic on float32 arrays that the caller owns, the thread pool that runs it, and the choice of instruction set.
  * What it may use: libc, libm, pthreads, oneDNN. No GLib, no model knowledge, no files. kernels/cpu implements the list; kernels/cuda
- * implements the same list on device buffers.
+ * implements the same list on device buffers; device.h hands out either as one table.
  *
  * Conventions
  *   - Images are NHWC ([n, h, w, c], channel innermost), so a feature map is also a token matrix [n*h*w, c] without any copy.
@@ -94,7 +94,22 @@ void ax_batchnorm_forward (size_t rows, size_t c, const float *x, const float *g
 void ax_batchnorm_backward (size_t rows, size_t c, const float *x, const float *y, const float *gamma, const float *mean,
                             const float *rstd, bool relu, const float *dy, float *dx, float *dgamma, float *dbeta, float *dresidual);
 
+/* What folds batch normalisation with running statistics into a convolution: scale = gamma / sqrt(var + eps), shift = beta - mean scale, [c] each. */
+void ax_batchnorm_fold (size_t c, const float *gamma, const float *beta, const float *mean, const float *var, float eps, float *scale, float *shift);
+/* Moves the running statistics towards a batch's (as ax_batchnorm_forward() left them, over `rows` rows): r += momentum (batch - r), the variance unbiased. */
+void ax_batchnorm_track (size_t rows, size_t c, const float *mean, const float *rstd, float eps, float momentum, float *running_mean,
+                         float *running_var);
+
 /* ---- rows ---------------------------------------------------------------------------------------------------------------- */
+
+/* y[r,:] = x[index[r] - first,:] for each of n rows with first <= index[r] < first + count; the other rows of y stay. d columns. */
+void ax_rows_gather (size_t n, size_t d, int32_t first, size_t count, const int32_t *index, const float *x, float *y);
+/* Its gradient: dx[index[r] - first,:] += alpha dy[r,:], rows that meet in one place in the order of r. */
+void ax_rows_scatter (size_t n, size_t d, int32_t first, size_t count, const int32_t *index, float alpha, const float *dy, float *dx);
+/* y[r,:] += alpha[r] x[r,:] */
+void ax_rows_axpy (size_t rows, size_t d, const float *alpha, const float *x, float *y);
+/* x[r, from..to) = value, rows ldx elements apart. */
+void ax_columns_fill (size_t rows, size_t ldx, size_t from, size_t to, float value, float *x);
 
 /* y = (x - mean) * rstd * gamma + beta per row of [rows,d]; mean and rstd [rows] may be NULL when no backward follows. */
 void ax_layernorm_forward (size_t rows, size_t d, const float *x, const float *gamma, const float *beta, float eps, float *y, float *mean,
@@ -139,6 +154,18 @@ void ax_rope (size_t rows, size_t heads, size_t hd, size_t ldx, const float *cos
 void ax_gated_gelu_forward (size_t n, const float *gate, const float *up, float *y);
 void ax_gated_gelu_backward (size_t n, const float *gate, const float *up, const float *dy, float *dgate, float *dup);
 
+/* The same on rows of [rows, 2 ffn], gates first: y[rows,ffn]; d has gate_up's shape and is added to. */
+void ax_gated_rows_forward (size_t rows, size_t ffn, const float *gate_up, float *y);
+void ax_gated_rows_backward (size_t rows, size_t ffn, const float *gate_up, const float *dy, float *d);
+
+/* Queries and keys of qkv[rows, (heads + 2 kv_heads) hd], each head's hd columns normed (as ax_rmsnorm_forward(); q_norm and k_norm [hd]) and turned (as
+ * ax_rope(); cos_sin [rows,hd]) into qk[rows, (heads + kv_heads) hd]. rstd [rows, heads + kv_heads] may be NULL when no backward follows. */
+typedef struct { size_t rows, heads, kv_heads, hd; float eps; } AxHeadShape;
+void ax_heads_forward (const AxHeadShape *s, const float *qkv, const float *q_norm, const float *k_norm, const float *cos_sin, float *qk, float *rstd);
+/* dqk is turned back in place and not of use afterwards; the columns of queries and keys of dqkv are added to. */
+void ax_heads_backward (const AxHeadShape *s, const float *qkv, const float *q_norm, const float *k_norm, const float *cos_sin, const float *rstd,
+                        float *dqk, float *dqkv);
+
 /* The keys that one query sees: [a0,a1) and [b0,b1), with a0 <= a1 <= b0 <= b1 <= tk; either may be empty. Causal order, a sliding window and "several
  * tasks share one prefix" are all such pairs. A query with no key has an output of zero. */
 typedef struct { int32_t a0, a1, b0, b1; } AxSpan;
@@ -161,6 +188,12 @@ void ax_span_attention_backward (const AxSpanShape *s, const AxSpan *spans, cons
 /* The same for a few queries over keys and values kept in a storage type (a KV cache); strides in elements of that type. */
 typedef enum { AX_KV_F32, AX_KV_F16, AX_KV_BF16 } AxKvType;
 void ax_cache_attention (const AxSpanShape *s, const AxSpan *spans, const float *q, AxKvType type, const void *k, const void *v, float *out);
+/* d columns of n rows (ldx elements apart) of x into rows *at, *at + 1, ... of a cache [.., d] of that type. at lies where the arrays lie, so that a recorded
+ * step (device.h) needs no number from the host. */
+void ax_cache_store (size_t n, size_t d, size_t ldx, const float *x, AxKvType type, const int32_t *at, void *cache);
+/* Begins a step of one token: place[1] = place[0], then place[0] + 1; cos_sin[2,hd] are row place[1] of the two tables (of sliding layers, of global ones), span[2]
+ * what the token sees: its last `window` places, itself included, and all. */
+void ax_step_begin (size_t hd, int32_t window, const float *sliding, const float *global, int32_t *place, float *cos_sin, AxSpan *span);
 
 /* A weight matrix [out,in] that is multiplied and never trained. Kept as
  *   AX_Q_F32   as given;
@@ -202,6 +235,11 @@ void ax_cross_entropy_backward (size_t rows, size_t n, const float *logits, cons
 
 /* Index of the largest value, the lowest index on ties; a NaN never wins; 0 if nothing does. */
 size_t ax_argmax (size_t n, const float *x);
+/* The same of each row of [rows,n], where the arrays lie. */
+void   ax_argmax_rows (size_t rows, size_t n, const float *x, int32_t *index);
+/* The greedy choice: *id = the largest of logits[n] among those that are not in banned[n_banned] (ascending), the lowest index on ties, 0 if there is none;
+ * *log_p = log of its softmax over all n. Both lie where the arrays lie. */
+void   ax_choose_token (size_t n, const float *logits, size_t n_banned, const int32_t *banned, int32_t *id, float *log_p);
 
 /* ---- elements ------------------------------------------------------------------------------------------------------------ */
 
@@ -215,8 +253,10 @@ void ax_activation_backward (AxActivation act, size_t n, const float *x, const f
 /* y = x * keep / (1-p); keep is decided by a counter-based generator from (seed, element), so backward repeats it: call it on dy. p in [0,1). */
 void ax_dropout (size_t n, float p, uint64_t seed, const float *x, float *y);
 void ax_sigmoid (size_t n, const float *x, float *y);
+void ax_sigmoid_backward (size_t n, const float *y, const float *dy, float *dx);         /* dx += dy y (1 - y) */
 
 double ax_sum_squares (size_t n, const float *x);                                        /* in double, fixed order */
+void ax_squares_add (size_t n, const float *x, double *sum);                             /* *sum += the same, where the arrays lie */
 /* db[d] += sum over rows of dy[rows,d] */
 void ax_column_sums (size_t rows, size_t d, const float *dy, float *db);
 

@@ -7,7 +7,7 @@
 const AxOp *
 ax_op_at (int i)
 {
-  static const AxOp *const tables[] = { ax_ops_matrix, ax_ops_rows, ax_ops_elements, ax_ops_lm, ax_ops_spans, ax_ops_qmatrix };
+  static const AxOp *const tables[] = { ax_ops_matrix, ax_ops_rows, ax_ops_elements, ax_ops_lm, ax_ops_spans, ax_ops_qmatrix, ax_ops_passes };
   for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
     for (const AxOp *op = tables[t]; op->name; op++)
       if (i-- == 0)

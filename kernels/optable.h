@@ -51,7 +51,7 @@ typedef struct {
   double (*bytes) (const int *d);                  /* NULL: each array once, updated arrays twice */
 } AxOp;
 
-extern const AxOp ax_ops_matrix[], ax_ops_rows[], ax_ops_elements[], ax_ops_lm[], ax_ops_spans[], ax_ops_qmatrix[]; /* each ends with a NULL name */
+extern const AxOp ax_ops_matrix[], ax_ops_rows[], ax_ops_elements[], ax_ops_lm[], ax_ops_spans[], ax_ops_qmatrix[], ax_ops_passes[]; /* each ends with a NULL name */
 
 /* The i-th operation over all tables, or NULL past the last. */
 const AxOp *ax_op_at (int i);

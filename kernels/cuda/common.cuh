@@ -15,7 +15,7 @@
 
 #ifdef AX_CUDA_EMULATED
 #include "kernels/cuda/emulator.h"
-#define AX_LAUNCH(kernel, grid, block, shared, ...) ax_emulate (grid, block, shared, [&] { kernel (__VA_ARGS__); })
+#define AX_LAUNCH(kernel, grid, block, shared, ...) ax_emulate_launch (grid, block, shared, kernel, __VA_ARGS__)
 #define AX_DYNAMIC_SHARED(type, name) type *name = (type *) ax_emulator_shared ()
 #define AX_ALLOW_SHARED(kernel, bytes) ((void) 0)
 #define AX_UNROLL

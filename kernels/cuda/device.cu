@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unordered_map>
 
 cudaStream_t ax_cuda_stream;
 
@@ -12,7 +13,15 @@ enum { NEW, READY, FAILED } state = NEW;
 char reason[512], error_text[256], device_name[256];
 int multiprocessors;
 void *scratch;
-size_t scratch_bytes;
+size_t scratch_bytes, taken;
+bool recording;
+/* Never destroyed: memory may be freed while the program ends. */
+std::unordered_map<void *, size_t> &
+sizes (void)
+{
+  static auto *map = new std::unordered_map<void *, size_t>;
+  return *map;
+}
 
 bool
 keep (cudaError_t code, const char *what)
@@ -105,8 +114,13 @@ void *
 ax_cuda_alloc (size_t bytes)
 {
   void *p = nullptr;
-  if (cudaMalloc (&p, bytes ? bytes : 1) == cudaSuccess)
+  if (recording)
+    return nullptr; /* a graph may not grow memory */
+  if (cudaMalloc (&p, bytes ? bytes : 1) == cudaSuccess) {
+    sizes ()[p] = bytes;
+    taken += bytes;
     return p;
+  }
   cudaGetLastError (); /* being out of memory is the caller's to report */
   return nullptr;
 }
@@ -114,8 +128,14 @@ ax_cuda_alloc (size_t bytes)
 void
 ax_cuda_free (void *p)
 {
-  if (p)
-    keep (cudaFree (p), "freeing memory");
+  if (!p)
+    return;
+  const auto at = sizes ().find (p);
+  if (at == sizes ().end ())
+    return;
+  taken -= at->second;
+  sizes ().erase (at);
+  keep (cudaFree (p), "freeing memory");
 }
 
 void
@@ -128,8 +148,10 @@ ax_cuda_upload (void *device, const void *host, size_t bytes)
 void
 ax_cuda_download (void *host, const void *device, size_t bytes)
 {
-  if (bytes && ax_cuda_ok () && keep (cudaMemcpyAsync (host, device, bytes, cudaMemcpyDeviceToHost, ax_cuda_stream), "copying from the device"))
-    keep (cudaStreamSynchronize (ax_cuda_stream), "working on the device");
+  if (bytes && ax_cuda_ok () && keep (cudaMemcpyAsync (host, device, bytes, cudaMemcpyDeviceToHost, ax_cuda_stream), "copying from the device")
+      && keep (cudaStreamSynchronize (ax_cuda_stream), "working on the device"))
+    return;
+  memset (host, 0, bytes); /* nobody reads what never was */
 }
 
 void
@@ -144,6 +166,54 @@ ax_cuda_zero (void *p, size_t bytes)
 {
   if (bytes && ax_cuda_ok ())
     keep (cudaMemsetAsync (p, 0, bytes, ax_cuda_stream), "clearing memory");
+}
+
+void
+ax_cuda_fail (const char *what)
+{
+  if (!error_text[0])
+    snprintf (error_text, sizeof error_text, "%s", what);
+}
+
+size_t ax_cuda_taken (void) { return taken; }
+
+/* ---- graphs ----------------------------------------------------------------------------------------------------------------- */
+
+bool
+ax_cuda_record (void)
+{
+  recording = ax_cuda_ok () && keep (cudaStreamBeginCapture (ax_cuda_stream, cudaStreamCaptureModeThreadLocal), "recording a step");
+  return recording;
+}
+
+void *
+ax_cuda_recorded (void)
+{
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t executable = nullptr;
+  recording = false;
+  const cudaError_t ended = cudaStreamEndCapture (ax_cuda_stream, &graph);
+  if (keep (ended, "recording a step") && ax_cuda_ok ())
+    keep (cudaGraphInstantiate (&executable, graph, 0), "recording a step");
+  if (graph)
+    cudaGraphDestroy (graph);
+  return executable;
+}
+
+void
+ax_cuda_replay (void *graph)
+{
+  if (ax_cuda_ok ())
+    keep (cudaGraphLaunch ((cudaGraphExec_t) graph, ax_cuda_stream), "repeating a step");
+}
+
+void
+ax_cuda_forget (void *graph)
+{
+  if (graph) {
+    ax_cuda_sync ();
+    cudaGraphExecDestroy ((cudaGraphExec_t) graph);
+  }
 }
 
 void
@@ -169,6 +239,10 @@ void *
 ax_cuda_scratch (size_t bytes)
 {
   if (bytes > scratch_bytes) {
+    if (recording) {
+      keep (cudaErrorStreamCaptureInvalidated, "scratch memory of a recorded step");
+      return nullptr;
+    }
     ax_cuda_sync (); /* earlier work may still use the old piece */
     ax_cuda_free (scratch);
     scratch = ax_cuda_alloc (bytes);

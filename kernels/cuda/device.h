@@ -30,6 +30,22 @@ void ax_cuda_sync (void);
 /* The first error since the last call, or NULL; forgets it. Waits for all work. */
 const char *ax_cuda_error (void);
 
+/* Keeps an error as if an operation had failed, if none is kept. */
+void ax_cuda_fail (const char *what);
+/* Bytes handed out and not freed. */
+size_t ax_cuda_taken (void);
+
+/* Graphs: see AxDevice in kernels/device.h. */
+bool ax_cuda_record (void);
+void *ax_cuda_recorded (void);
+void ax_cuda_replay (void *graph);
+void ax_cuda_forget (void *graph);
+
+#ifdef AX_CUDA_EMULATED
+/* Tests: so many bytes in all, as a small card; 0: as many as there are. */
+void ax_cuda_emulated_limit (size_t bytes);
+#endif
+
 /* Scratch memory that the operations share, grown when first needed and never while a graph records; NULL when out of memory. */
 void *ax_cuda_scratch (size_t bytes);
 

@@ -31,6 +31,14 @@ extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 /* Runs body once for every thread of every block. shared_bytes of dynamic shared memory, filled with 0xff before every block: reading it unwritten shows. */
 void ax_emulate (dim3 grid, dim3 block, size_t shared_bytes, const std::function<void ()> &body);
+/* Runs work now, or when the graph that is being recorded is replayed (device_emulated.cpp). */
+void ax_emulator_do (std::function<void ()> work);
+/* A launch: its arguments are taken now, as a card does. */
+template <class Kernel, class... Args> static inline void
+ax_emulate_launch (dim3 grid, dim3 block, size_t shared_bytes, Kernel kernel, Args... args)
+{
+  ax_emulator_do ([=] { ax_emulate (grid, block, shared_bytes, [&] { kernel (args...); }); });
+}
 void *ax_emulator_shared (void);
 /* Barriers: of the block, and of the warp (32 consecutive threads, or as many as the block has). */
 void ax_emulator_sync_block (void);

@@ -31,7 +31,6 @@
 #define ax_span_attention_forward ax_cuda_span_attention_forward
 #define ax_span_attention_backward ax_cuda_span_attention_backward
 #define ax_cache_attention ax_cuda_cache_attention
-#define AxQMatrix AxCudaQMatrix
 #define ax_qmatrix_new ax_cuda_qmatrix_new
 #define ax_qmatrix_free ax_cuda_qmatrix_free
 #define ax_qmatrix_set_rows ax_cuda_qmatrix_set_rows
@@ -62,3 +61,19 @@
 #define ax_f32_to_f16 ax_cuda_f32_to_f16
 #define ax_bf16_to_f32 ax_cuda_bf16_to_f32
 #define ax_f32_to_bf16 ax_cuda_f32_to_bf16
+#define ax_batchnorm_fold ax_cuda_batchnorm_fold
+#define ax_batchnorm_track ax_cuda_batchnorm_track
+#define ax_rows_gather ax_cuda_rows_gather
+#define ax_rows_scatter ax_cuda_rows_scatter
+#define ax_rows_axpy ax_cuda_rows_axpy
+#define ax_columns_fill ax_cuda_columns_fill
+#define ax_gated_rows_forward ax_cuda_gated_rows_forward
+#define ax_gated_rows_backward ax_cuda_gated_rows_backward
+#define ax_heads_forward ax_cuda_heads_forward
+#define ax_heads_backward ax_cuda_heads_backward
+#define ax_cache_store ax_cuda_cache_store
+#define ax_step_begin ax_cuda_step_begin
+#define ax_argmax_rows ax_cuda_argmax_rows
+#define ax_choose_token ax_cuda_choose_token
+#define ax_sigmoid_backward ax_cuda_sigmoid_backward
+#define ax_squares_add ax_cuda_squares_add
