@@ -1,6 +1,6 @@
 #include "ui/answer-layer.h"
 
-#include "ui/label-placement.h"
+#include "engine/image/label-placement.h"
 
 #define PADDING 4
 

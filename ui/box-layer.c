@@ -1,6 +1,6 @@
 #include "ui/box-layer.h"
 
-#include "ui/label-placement.h"
+#include "engine/image/label-placement.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* The anatomical structures as boxes. What lives here: AxBoxLayer, which draws the boxes of one perception with their labels, and finds
  * the structures under a point. Colour says the structure, the line's dashes its group, so that colour is never alone. Lungs and
- * heart are labelled; the others when hovered or selected. May use GTK, ui/layer.h and ui/label-placement.h. */
+ * heart are labelled; the others when hovered or selected. May use GTK, ui/layer.h and engine/image/label-placement.h. */
 #pragma once
 
 #include "ui/layer.h"

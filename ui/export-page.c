@@ -1,7 +1,7 @@
 /* The pages of AxExport: a film with vector boxes, findings and measurements; sentences numbered as their boxes. */
 #include "ui/export-private.h"
 
-#include "ui/label-placement.h"
+#include "engine/image/label-placement.h"
 #include "ui/mark-draw.h"
 #include "ui/orientation.h"
 #include <glib/gi18n-lib.h>

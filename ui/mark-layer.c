@@ -1,6 +1,6 @@
 #include "ui/mark-layer.h"
 
-#include "ui/label-placement.h"
+#include "engine/image/label-placement.h"
 #include "ui/mark-draw.h"
 #include "ui/measure.h"
 #include <math.h>

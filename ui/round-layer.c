@@ -1,6 +1,6 @@
 #include "ui/round-layer.h"
 
-#include "ui/label-placement.h"
+#include "engine/image/label-placement.h"
 #include <glib/gi18n-lib.h>
 #include <math.h>
 

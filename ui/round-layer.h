@@ -1,5 +1,5 @@
 /* Boxes of a teaching round on the picture. What lives here: AxRoundLayer, which draws the region that is asked about and, once revealed, the learner's
- * boxes, the accepted ones and the model's: each voice with its own line style, colour and label. May use GTK, ui/layer.h and ui/label-placement.h. */
+ * boxes, the accepted ones and the model's: each voice with its own line style, colour and label. May use GTK, ui/layer.h and engine/image/label-placement.h. */
 #pragma once
 
 #include "ui/layer.h"

@@ -1,5 +1,6 @@
 #include "engine/session/annotate.h"
 
+#include "engine/image/label-placement.h"
 #include "engine/image/png-write.h"
 
 #include <math.h>
@@ -90,34 +91,6 @@ scaled_box (AxBox b, double scale)
   return (AxBox) { b.x1 * scale, b.y1 * scale, b.x2 * scale, b.y2 * scale };
 }
 
-static double
-overlap (AxBox a, AxBox b)
-{
-  return ax_box_area ((AxBox) { fmax (a.x1, b.x1), fmax (a.y1, b.y1), fmin (a.x2, b.x2), fmin (a.y2, b.y2) });
-}
-
-/* Of the places along the edges of its box, inside and outside, the one that covers least of the names already placed and of the outside of the canvas. */
-static AxBox
-place_label (AxBox box, double w, double h, const AxBox *placed, guint n_placed, AxBox canvas)
-{
-  AxBox best = { 0 };
-  double best_cost = G_MAXDOUBLE;
-  for (int row = 0; row < 5; row++)
-    for (int column = 0; column < 3; column++) {
-      double y = row == 0 ? box.y1 : row == 1 ? box.y2 - h : row == 2 ? box.y1 - h : row == 3 ? box.y2 : (box.y1 + box.y2 - h) / 2;
-      double x = column == 0 ? box.x1 : column == 1 ? box.x2 - w : (box.x1 + box.x2 - w) / 2;
-      AxBox at = { x, y, x + w, y + h };
-      double cost = 0.1 * (row * 3 + column) + 4 * (w * h - overlap (at, canvas));
-      for (guint i = 0; i < n_placed; i++)
-        cost += overlap (at, placed[i]);
-      if (cost < best_cost) {
-        best_cost = cost;
-        best = at;
-      }
-    }
-  return best;
-}
-
 static void
 draw_label (cairo_t *cr, AxBox at, const char *text, double ascent, guint index)
 {
@@ -142,7 +115,7 @@ void
 ax_annotate_draw_boxes (cairo_t *cr, const AxPerception *p, double scale)
 {
   guint order[AX_N_ANATOMY];
-  AxBox placed[AX_N_ANATOMY];
+  AxLabel labels[AX_N_ANATOMY];
   AxBox canvas = { 0, 0, p->width * scale, p->height * scale };
   for (guint i = 0; i < AX_N_ANATOMY; i++)
     order[i] = i;
@@ -159,8 +132,14 @@ ax_annotate_draw_boxes (cairo_t *cr, const AxPerception *p, double scale)
     const char *text = ax_anatomy_short_name (index);
     cairo_text_extents_t extents;
     cairo_text_extents (cr, text, &extents);
-    placed[i] = place_label (scaled_box (p->anatomy[index].box, scale), extents.x_advance + 6, font.ascent + font.descent + 2, placed, i, canvas);
-    draw_label (cr, placed[i], text, font.ascent, index);
+    labels[i] = (AxLabel) { .box = scaled_box (p->anatomy[index].box, scale), .width = extents.x_advance + 6, .height = font.ascent + font.descent + 2,
+                            .priority = (int) i, .must = TRUE };
+  }
+  ax_labels_place (labels, AX_N_ANATOMY, canvas);
+  for (guint i = 0; i < AX_N_ANATOMY; i++) {
+    guint index = order[AX_N_ANATOMY - 1 - i];
+    if (labels[i].placed)
+      draw_label (cr, labels[i].place, ax_anatomy_short_name (index), font.ascent, index);
   }
 }
 

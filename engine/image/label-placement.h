@@ -1,8 +1,8 @@
-/* Labels that do not cover each other. What lives here: the choice of a place for each box's label, by plain geometry. May use
- * engine/anatomix.h for the box type; no GTK, so it is tested without a display. */
+/* Labels that do not cover each other. What lives here: the choice of a place for each box's label, by plain geometry: for the window, its printed pages
+ * and annotated pictures alike. May use box.h. */
 #pragma once
 
-#include "engine/anatomix.h"
+#include "engine/image/box.h"
 
 G_BEGIN_DECLS
 
@@ -10,8 +10,9 @@ typedef struct {
   AxBox box;            /* what is labelled, in view pixels */
   double width, height; /* of the text with its padding */
   int priority;         /* lower is placed first */
+  gboolean must;        /* where there is no free place, it stands where it covers least of the others */
   AxBox place;          /* out: where the label goes */
-  gboolean placed;      /* out: FALSE when it found no free place or its box is out of view */
+  gboolean placed;      /* out: FALSE when it found no free place or its box is out of view, and need not stand */
   gboolean fixed;       /* stands already at `place`; the others keep away from it */
 } AxLabel;
 

@@ -1,5 +1,5 @@
 /* Labels: inside the view, none over another, the first one always there. */
-#include "ui/label-placement.h"
+#include "engine/image/label-placement.h"
 
 static void test_random(void) {
   guint wanted = 0, placed = 0;
@@ -74,11 +74,31 @@ static void test_fixed(void) {
   g_assert_cmpfloat(labels[1].place.y1, >=, 100);
 }
 
+/* More labels than the view has room for: the ones that must stand do, inside the view. */
+static void test_must(void) {
+  AxLabel labels[40] = {0};
+  AxBox view = {0, 0, 100, 40};
+
+  for (guint i = 0; i < 40; i++)
+    labels[i] = (AxLabel){.box = {10, 10, 20, 20}, .width = 60, .height = 15, .must = i % 2 == 0};
+  labels[38].box = (AxBox){300, 300, 310, 310};
+  ax_labels_place(labels, 40, view);
+  for (guint i = 0; i < 40; i += 2) {
+    g_assert_true(labels[i].placed);
+    g_assert_cmpfloat(labels[i].place.x1, >=, 0);
+    g_assert_cmpfloat(labels[i].place.x2, <=, 100);
+    g_assert_cmpfloat(labels[i].place.y1, >=, 0);
+    g_assert_cmpfloat(labels[i].place.y2, <=, 40);
+  }
+  g_assert_false(labels[39].placed);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
-  g_test_add_func("/ui/label-placement/random", test_random);
-  g_test_add_func("/ui/label-placement/same-box", test_same_box);
-  g_test_add_func("/ui/label-placement/no-room", test_no_room);
-  g_test_add_func("/ui/label-placement/fixed", test_fixed);
+  g_test_add_func("/label-placement/random", test_random);
+  g_test_add_func("/label-placement/same-box", test_same_box);
+  g_test_add_func("/label-placement/no-room", test_no_room);
+  g_test_add_func("/label-placement/fixed", test_fixed);
+  g_test_add_func("/label-placement/must", test_must);
   return g_test_run();
 }
