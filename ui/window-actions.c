@@ -72,6 +72,8 @@ static void on_cancel(GSimpleAction *action, GVariant *parameter, gpointer data)
     ax_canvas_set_selected(canvas, -1);
   } else if (self->mirror) {
     g_action_group_activate_action(G_ACTION_GROUP(self), "mirror", NULL);
+  } else if (self->toast) {
+    adw_toast_dismiss(self->toast);
   }
 }
 
@@ -168,7 +170,7 @@ void ax_main_window_update_actions(AxMainWindow *self) {
   ax_main_window_update_ask(self);
 }
 
-void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
+static GtkEventController *new_controller(const AxKey *list, guint n) {
   GtkEventController *controller = gtk_shortcut_controller_new();
 
   for (guint i = 0; i < n; i++) {
@@ -181,7 +183,18 @@ void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
     gtk_shortcut_set_arguments(shortcut, target);
     gtk_shortcut_controller_add_shortcut(GTK_SHORTCUT_CONTROLLER(controller), shortcut);
   }
-  gtk_widget_add_controller(GTK_WIDGET(self), controller);
+  return controller;
+}
+
+void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
+  gtk_widget_add_controller(GTK_WIDGET(self), new_controller(list, n));
+}
+
+/* The overlay would take the first Escape for itself while it shows a toast, so what lies in it gets the key before. */
+static void add_escape(AxMainWindow *self) {
+  static const AxKey escape = {"Escape", "win.cancel"};
+
+  gtk_widget_add_controller(adw_toast_overlay_get_child(self->toasts), new_controller(&escape, 1));
 }
 
 void ax_main_window_add_actions(AxMainWindow *self) {
@@ -211,6 +224,7 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   g_signal_connect_object(self->visibility, "changed", G_CALLBACK(on_visibility), self, G_CONNECT_SWAPPED);
   ax_visibility_set_all(self->visibility, ax_settings_get_boolean("show-boxes", TRUE));
   ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
+  add_escape(self);
   ax_main_window_add_open_actions(self);
   ax_main_window_add_view_actions(self);
   ax_main_window_add_mark_actions(self);

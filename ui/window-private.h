@@ -26,6 +26,7 @@ struct _AxMainWindow {
   AxRoundView *round;            /* of the content, once a round was played; or NULL */
   char *round_path;              /* of the round to which the last case went, or NULL */
   AxVisibility *visibility;
+  AdwToast *toast;               /* the last one that said something; weak */
   GArray *presets;               /* AxPreset of the image, made when first asked for */
   /* of the template */
   AdwToastOverlay *toasts;

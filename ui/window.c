@@ -12,6 +12,7 @@ void ax_main_window_toast(AxMainWindow *self, const char *text) {
   AdwToast *toast = adw_toast_new(markup);
 
   adw_toast_set_timeout(toast, 6);
+  g_set_weak_pointer(&self->toast, toast);
   adw_toast_overlay_add_toast(self->toasts, toast);
 }
 
@@ -251,6 +252,7 @@ static void ax_main_window_dispose(GObject *object) {
   g_clear_object(&self->link);
   g_clear_pointer(&self->round_path, g_free);
   g_clear_object(&self->prior);
+  g_clear_weak_pointer(&self->toast);
   if (self->chooser)
     gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
   g_clear_object(&self->chooser);

@@ -78,9 +78,41 @@ static void test_inspector(void) {
   gtk_window_set_interactive_debugging(FALSE);
 }
 
+/* ---- Escape ---- */
+
+static gboolean is_speaking(gpointer window) { return ax_asker_get_busy(AX_MAIN_WINDOW(window)->asker); }
+static gboolean has_toast(gpointer window) { return find_of_type(window, "AdwToastWidget") != NULL; }
+static gboolean has_no_toast(gpointer window) { return !has_toast(window); }
+
+/* A toast does not eat the first Escape: it stops the answer, the next one takes the selection away, and only then the toast goes. */
+static void test_escape(void) {
+  AxMainWindow *window = ax_fixture_open_first();
+
+  g_setenv("AX_FAKE_WORD_MS", "2000", TRUE);
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.ask", "s", "report");
+  ax_test_wait(is_speaking, window);
+  ax_canvas_set_selected(window->canvas, 3);
+  gtk_widget_grab_focus(GTK_WIDGET(window->canvas));
+  ax_main_window_toast(window, "A word");
+  ax_test_wait(has_toast, window);
+  ax_test_xdotool("key Escape");
+  ax_test_wait(is_quiet, window);
+  g_unsetenv("AX_FAKE_WORD_MS");
+  g_assert_true(has_toast(window));
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), ==, 3);
+  ax_test_xdotool("key Escape");
+  g_assert_cmpint(ax_canvas_get_selected(window->canvas), ==, -1);
+  g_assert_true(has_toast(window));
+  ax_test_xdotool("key Escape");
+  ax_test_wait(has_no_toast, window);
+  g_assert_null(window->toast);
+  ax_fixture_close_window(window);
+}
+
 int main(int argc, char **argv) {
   static const AxWindowTest tests[] = {
     {"/ui/window-tools/inspector", test_inspector},
+    {"/ui/window-tools/escape", test_escape},
   };
 
   return ax_fixture_main(argc, argv, tests, G_N_ELEMENTS(tests));
