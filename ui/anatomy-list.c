@@ -1,6 +1,7 @@
 #include "ui/anatomy-list.h"
 
 #include "ui/color-swatch.h"
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
 struct _AxAnatomyList {
@@ -97,7 +98,7 @@ static GtkWidget *make_eye(const char *tooltip, const char *name) {
   gtk_widget_add_css_class(eye, "flat");
   gtk_widget_add_css_class(eye, "eye");
   gtk_widget_set_valign(eye, GTK_ALIGN_START);
-  gtk_widget_set_tooltip_text(eye, tooltip);
+  ax_tooltip_set(eye, tooltip);
   gtk_accessible_update_property(GTK_ACCESSIBLE(eye), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   return eye;
 }
@@ -177,6 +178,10 @@ static void update_header(GtkListBoxRow *row, GtkListBoxRow *before, gpointer da
     gtk_list_box_row_set_header(row, NULL);
     return;
   }
+  /* The list asks again for every row whenever one is shown or hidden. */
+  header = gtk_list_box_row_get_header(row);
+  if (header && !before == !!g_object_get_data(G_OBJECT(header), "ax-first"))
+    return;
   header = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8);
   label = gtk_label_new(_(ax_anatomy_group_name(group)));
   gtk_label_set_xalign(GTK_LABEL(label), 0);
@@ -195,6 +200,7 @@ static void update_header(GtkListBoxRow *row, GtkListBoxRow *before, gpointer da
   self->group_eyes[group] = eye;
   gtk_box_append(GTK_BOX(header), eye);
   gtk_widget_add_css_class(header, "group-header");
+  g_object_set_data(G_OBJECT(header), "ax-first", GINT_TO_POINTER(!before));
   gtk_list_box_row_set_header(row, header);
 }
 
@@ -260,7 +266,7 @@ static void add_row(AxAnatomyList *self, guint index) {
   self->scores[index] = gtk_label_new("");
   gtk_widget_set_valign(self->scores[index], GTK_ALIGN_START);
   gtk_widget_add_css_class(self->scores[index], "score");
-  gtk_widget_set_tooltip_text(self->scores[index], _("Similarity of image and sentence (cosine, −1 to 1)"));
+  ax_tooltip_set(self->scores[index], _("Similarity of image and sentence (cosine, −1 to 1)"));
   gtk_box_append(GTK_BOX(texts), make_label(ax_anatomy_name(index), "structure"));
   gtk_box_append(GTK_BOX(texts), self->sentences[index]);
   self->others[index] = make_label("", "others");

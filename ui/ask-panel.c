@@ -1,5 +1,6 @@
 #include "ui/ask-panel.h"
 
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
 static const AxTask entry_tasks[] = {AX_TASK_ASK, AX_TASK_LOCATE, AX_TASK_ANATOMY, AX_TASK_CHOOSE};
@@ -175,7 +176,7 @@ static const char *short_title(AxTask task) {
 static void add_task(AxAskPanel *self, AxTask task) {
   GtkWidget *button = gtk_button_new_with_label(short_title(task));
 
-  gtk_widget_set_tooltip_text(button, ax_task_title(task));
+  ax_tooltip_set(button, ax_task_title(task));
   g_object_set_data(G_OBJECT(button), "ax-task", GINT_TO_POINTER((int)task));
   g_signal_connect(button, "clicked", G_CALLBACK(on_task), self);
   gtk_flow_box_insert(GTK_FLOW_BOX(self->tasks), button, -1);
@@ -211,8 +212,8 @@ static void make_entry_row(AxAskPanel *self) {
   self->stop = gtk_button_new_with_label(_("Stop"));
   gtk_entry_set_placeholder_text(GTK_ENTRY(self->entry), _("Question or phrase"));
   gtk_widget_set_hexpand(self->entry, TRUE);
-  gtk_widget_set_tooltip_text(self->send, _("Ask (Return)"));
-  gtk_widget_set_tooltip_text(self->stop, _("Stop the answer (Escape)"));
+  ax_tooltip_set(self->send, _("Ask (Return)"));
+  ax_tooltip_set(self->stop, _("Stop the answer (Escape)"));
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->kind), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Kind of question"), -1);
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Question or phrase"), -1);
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->send), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Ask"), -1);
@@ -237,7 +238,7 @@ static void make_threshold(AxAskPanel *self) {
   self->threshold_row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8);
   self->threshold = gtk_scale_new_with_range(GTK_ORIENTATION_HORIZONTAL, 0, 1, 0.05);
   gtk_widget_set_hexpand(self->threshold, TRUE);
-  gtk_widget_set_tooltip_text(self->threshold_row, _("Sentences and boxes of which the model is less sure are hidden"));
+  ax_tooltip_set(self->threshold_row, _("Sentences and boxes of which the model is less sure are hidden"));
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->threshold), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Hide sentences and boxes below this confidence"), -1);
   gtk_box_append(GTK_BOX(self->threshold_row), label);
   gtk_box_append(GTK_BOX(self->threshold_row), self->threshold);

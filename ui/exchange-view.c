@@ -1,5 +1,6 @@
 #include "ui/exchange-view.h"
 
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
 struct _AxExchangeView {
@@ -50,7 +51,7 @@ static GtkWidget *make_button(const char *icon, const char *name) {
   gtk_widget_add_css_class(button, "flat");
   gtk_widget_add_css_class(button, "small");
   gtk_widget_set_valign(button, GTK_ALIGN_START);
-  gtk_widget_set_tooltip_text(button, name);
+  ax_tooltip_set(button, name);
   gtk_accessible_update_property(GTK_ACCESSIBLE(button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   return button;
 }
@@ -103,7 +104,7 @@ static GtkWidget *make_menu(const char *icon, const char *name, GtkWidget *child
   gtk_menu_button_set_popover(GTK_MENU_BUTTON(button), popover);
   gtk_widget_add_css_class(button, "flat");
   gtk_widget_set_valign(button, GTK_ALIGN_START);
-  gtk_widget_set_tooltip_text(button, name);
+  ax_tooltip_set(button, name);
   gtk_accessible_update_property(GTK_ACCESSIBLE(button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   return button;
 }

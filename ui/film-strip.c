@@ -2,6 +2,7 @@
 
 #include "ui/folder.h"
 #include "ui/thumbnail.h"
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
@@ -163,7 +164,7 @@ static void on_setup(GtkSignalListItemFactory *factory, GtkListItem *item, AxFil
 
 static void show_texture(AxFilm *film, GParamSpec *pspec, GtkWidget *box) {
   gtk_picture_set_paintable(GTK_PICTURE(gtk_widget_get_first_child(box)), film->texture ? GDK_PAINTABLE(film->texture) : NULL);
-  gtk_widget_set_tooltip_text(box, film->failed ? _("This file cannot be shown") : film->name);
+  ax_tooltip_set(box, film->failed ? _("This file cannot be shown") : film->name);
 }
 
 static void on_bind(GtkSignalListItemFactory *factory, GtkListItem *item, AxFilmStrip *self) {

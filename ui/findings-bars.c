@@ -1,5 +1,6 @@
 #include "ui/findings-bars.h"
 
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 #include <math.h>
 
@@ -56,7 +57,7 @@ static void add_finding(AxFindingsBars *self, const AxFinding *finding, int row)
   gtk_label_set_xalign(GTK_LABEL(word), 0);
   gtk_label_set_ellipsize(GTK_LABEL(name), PANGO_ELLIPSIZE_END);
   gtk_label_set_max_width_chars(GTK_LABEL(name), 28);
-  gtk_widget_set_tooltip_text(name, finding->name);
+  ax_tooltip_set(name, finding->name);
   gtk_widget_add_css_class(percent, "numeric");
   gtk_widget_add_css_class(word, "dim-label");
   if (finding->probability >= LIKELY_FROM)

@@ -1,6 +1,7 @@
 #include "ui/mark-list.h"
 
 #include "ui/measure.h"
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
 struct _AxMarkList {
@@ -37,7 +38,7 @@ static GtkWidget *make_row(AxMarkList *self, const AxMark *mark) {
   gtk_widget_add_css_class(button, "flat");
   gtk_widget_set_valign(button, GTK_ALIGN_CENTER);
   gtk_widget_set_hexpand(texts, TRUE);
-  gtk_widget_set_tooltip_text(button, _("Delete (undo brings it back)"));
+  ax_tooltip_set(button, _("Delete (undo brings it back)"));
   gtk_accessible_update_property(GTK_ACCESSIBLE(button), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Delete"), -1);
   gtk_accessible_update_property(GTK_ACCESSIBLE(row), GTK_ACCESSIBLE_PROPERTY_LABEL, spoken, -1);
   gtk_box_append(GTK_BOX(texts), name);

@@ -1,5 +1,6 @@
 #include "ui/mirror-view.h"
 
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
 struct _AxMirrorView {
@@ -329,7 +330,7 @@ static GtkWidget *make_side_panel(AxMirrorView *self) {
     GtkWidget *again = gtk_button_new_with_label(_("Ask the same on the mirrored pixels")), *answers = gtk_scrolled_window_new();
 
     gtk_actionable_set_action_name(GTK_ACTIONABLE(again), "win.mirror-text");
-    gtk_widget_set_tooltip_text(again, _("What was asked about the image is asked again; side words and boxes are compared"));
+    ax_tooltip_set(again, _("What was asked about the image is asked again; side words and boxes are compared"));
     self->texts = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
     g_object_set(answers, "hscrollbar-policy", GTK_POLICY_NEVER, "propagate-natural-height", TRUE, "max-content-height", 180, NULL);
     gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(answers), self->texts);

@@ -124,33 +124,48 @@ static void on_export(GSimpleAction *action, GVariant *parameter, gpointer data)
 
 /* ---- clipboard: always without names and dates ---- */
 
+static cairo_status_t append(void *closure, const unsigned char *data, unsigned int length) {
+  g_byte_array_append(closure, data, length);
+  return CAIRO_STATUS_SUCCESS;
+}
+
+/* As a PNG file too, made here: GTK would make it on the main thread when another program asks for it. */
+static GdkContentProvider *provider_of(cairo_surface_t *surface) {
+  gsize stride = cairo_image_surface_get_stride(surface), height = cairo_image_surface_get_height(surface);
+  g_autoptr(GBytes) pixels = g_bytes_new_with_free_func(cairo_image_surface_get_data(surface), stride * height, (GDestroyNotify)cairo_surface_destroy,
+                                                        cairo_surface_reference(surface));
+  g_autoptr(GdkTexture) texture = gdk_memory_texture_new(cairo_image_surface_get_width(surface), (int)height, GDK_MEMORY_DEFAULT, pixels, stride);
+  GByteArray *png = g_byte_array_new();
+  g_autoptr(GBytes) bytes = NULL;
+
+  cairo_surface_write_to_png_stream(surface, append, png);
+  bytes = g_byte_array_free_to_bytes(png);
+  return gdk_content_provider_new_union((GdkContentProvider *[]){gdk_content_provider_new_for_bytes("image/png", bytes),
+                                                                 gdk_content_provider_new_typed(GDK_TYPE_TEXTURE, texture)}, 2);
+}
+
 static void draw_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
   GError *error = NULL;
   cairo_surface_t *surface = ax_export_draw(((Job *)data)->export, &error);
 
   if (surface)
-    g_task_return_pointer(task, surface, (GDestroyNotify)cairo_surface_destroy);
+    g_task_return_pointer(task, provider_of(surface), g_object_unref);
   else
     g_task_return_error(task, error);
+  g_clear_pointer(&surface, cairo_surface_destroy);
 }
 
 static void on_copied(GObject *source, GAsyncResult *result, gpointer data) {
   GWeakRef *weak = data;
   g_autoptr(AxMainWindow) self = g_weak_ref_get(weak);
-  cairo_surface_t *surface = g_task_propagate_pointer(G_TASK(result), NULL);
+  g_autoptr(GdkContentProvider) provider = g_task_propagate_pointer(G_TASK(result), NULL);
 
   g_weak_ref_clear(weak);
   g_free(weak);
-  if (self && self->document && surface) {
-    gsize stride = cairo_image_surface_get_stride(surface), height = cairo_image_surface_get_height(surface);
-    g_autoptr(GBytes) bytes = g_bytes_new_with_free_func(cairo_image_surface_get_data(surface), stride * height, (GDestroyNotify)cairo_surface_destroy,
-                                                         cairo_surface_reference(surface));
-    g_autoptr(GdkTexture) texture = gdk_memory_texture_new(cairo_image_surface_get_width(surface), (int)height, GDK_MEMORY_DEFAULT, bytes, stride);
-
-    gdk_clipboard_set_texture(gtk_widget_get_clipboard(GTK_WIDGET(self)), texture);
+  if (self && self->document && provider) {
+    gdk_clipboard_set_content(gtk_widget_get_clipboard(GTK_WIDGET(self)), provider);
     ax_main_window_toast(self, _("Copied."));
   }
-  g_clear_pointer(&surface, cairo_surface_destroy);
 }
 
 static void on_copy(GSimpleAction *action, GVariant *parameter, gpointer data) {

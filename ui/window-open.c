@@ -85,29 +85,76 @@ static void on_files_read(GObject *clipboard, GAsyncResult *result, gpointer dat
     open_file(self, files->data);
 }
 
+static void open_bytes(AxMainWindow *self, GBytes *bytes, const GError *error) {
+  if (!self->document)
+    return; /* closed meanwhile */
+  if (bytes)
+    ax_document_open_bytes(self->document, bytes, _("Pasted image"));
+  else
+    ax_main_window_toast(self, error->message);
+}
+
+/* A picture in a file's own form keeps its 16 bits, and is read on the document's thread. */
+static void on_spliced(GObject *stream, GAsyncResult *result, gpointer data) {
+  g_autoptr(AxMainWindow) self = data;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) bytes = NULL;
+
+  if (g_output_stream_splice_finish(G_OUTPUT_STREAM(stream), result, &error) >= 0)
+    bytes = g_memory_output_stream_steal_as_bytes(G_MEMORY_OUTPUT_STREAM(stream));
+  open_bytes(self, bytes, error);
+}
+
+static void on_stream(GObject *clipboard, GAsyncResult *result, gpointer data) {
+  g_autoptr(AxMainWindow) self = data;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GInputStream) stream = gdk_clipboard_read_finish(GDK_CLIPBOARD(clipboard), result, NULL, &error);
+  g_autoptr(GOutputStream) memory = g_memory_output_stream_new_resizable();
+
+  if (stream)
+    g_output_stream_splice_async(memory, stream, G_OUTPUT_STREAM_SPLICE_CLOSE_SOURCE | G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, G_PRIORITY_DEFAULT, NULL,
+                                 on_spliced, g_object_ref(self));
+  else
+    open_bytes(self, NULL, error);
+}
+
+static void compress_thread(GTask *task, gpointer source, gpointer texture, GCancellable *cancellable) {
+  g_task_return_pointer(task, gdk_texture_save_to_png_bytes(texture), (GDestroyNotify)g_bytes_unref);
+}
+
+static void on_compressed(GObject *source, GAsyncResult *result, gpointer data) {
+  g_autoptr(AxMainWindow) self = data;
+  g_autoptr(GBytes) bytes = g_task_propagate_pointer(G_TASK(result), NULL);
+
+  open_bytes(self, bytes, NULL);
+}
+
+/* The task has no source object: a thread that drops its task last would end the window on that thread. */
 static void on_texture_read(GObject *clipboard, GAsyncResult *result, gpointer data) {
   g_autoptr(AxMainWindow) self = data;
   g_autoptr(GError) error = NULL;
   g_autoptr(GdkTexture) texture = gdk_clipboard_read_texture_finish(GDK_CLIPBOARD(clipboard), result, &error);
-  g_autoptr(GBytes) bytes = NULL;
+  g_autoptr(GTask) task = NULL;
 
-  if (!self->document)
-    return; /* closed meanwhile */
   if (!texture) {
-    ax_main_window_toast(self, error->message);
+    open_bytes(self, NULL, error);
     return;
   }
-  bytes = gdk_texture_save_to_png_bytes(texture);
-  ax_document_open_bytes(self->document, bytes, _("Pasted image"));
+  task = g_task_new(NULL, NULL, on_compressed, g_object_ref(self));
+  g_task_set_task_data(task, g_steal_pointer(&texture), g_object_unref);
+  g_task_run_in_thread(task, compress_thread);
 }
 
 void ax_main_window_paste(AxMainWindow *self) {
+  static const char *kinds[] = {"image/png", "image/jpeg", NULL};
   GdkClipboard *clipboard = gtk_widget_get_clipboard(GTK_WIDGET(self));
   GdkContentFormats *formats = gdk_clipboard_get_formats(clipboard);
 
   if (gdk_content_formats_contain_gtype(formats, GDK_TYPE_FILE_LIST) || gdk_content_formats_contain_mime_type(formats, "text/uri-list"))
     gdk_clipboard_read_value_async(clipboard, GDK_TYPE_FILE_LIST, G_PRIORITY_DEFAULT, NULL, on_files_read, g_object_ref(self));
-  else if (gdk_content_formats_contain_gtype(formats, GDK_TYPE_TEXTURE) || gdk_content_formats_contain_mime_type(formats, "image/png"))
+  else if (gdk_content_formats_contain_mime_type(formats, kinds[0]) || gdk_content_formats_contain_mime_type(formats, kinds[1]))
+    gdk_clipboard_read_async(clipboard, kinds, G_PRIORITY_DEFAULT, NULL, on_stream, g_object_ref(self));
+  else if (gdk_content_formats_contain_gtype(formats, GDK_TYPE_TEXTURE))
     gdk_clipboard_read_texture_async(clipboard, NULL, on_texture_read, g_object_ref(self));
   else
     ax_main_window_toast(self, _("There is no image and no file on the clipboard."));

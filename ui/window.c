@@ -3,6 +3,7 @@
 #include "ui/folder.h"
 #include "ui/sample-gallery.h"
 #include "ui/session-file.h"
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
 G_DEFINE_FINAL_TYPE(AxMainWindow, ax_main_window, ADW_TYPE_APPLICATION_WINDOW)
@@ -93,8 +94,8 @@ static void update_model_status(AxMainWindow *self) {
   else if (model)
     text = g_strdup(ax_model_name(model));
   gtk_label_set_text(self->model_status, text ? text : "");
-  gtk_widget_set_tooltip_text(GTK_WIDGET(self->model_status), text);
-  gtk_widget_set_tooltip_text(self->caution, model ? ax_model_caution(model) : NULL);
+  ax_tooltip_set(GTK_WIDGET(self->model_status), text);
+  ax_tooltip_set(self->caution, model ? ax_model_caution(model) : NULL);
 }
 
 static void update_hint(AxMainWindow *self) {

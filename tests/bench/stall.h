@@ -1,6 +1,7 @@
 /* How long the main loop does not turn. What lives here: a watch over the default main context that takes the time of each turn, from the end of one wait for
  * events to the beginning of the next. A turn's own time is its wall time without what its thread stood in the queue of a processor that others used
- * (/proc/self/task/.../schedstat): what it would have taken on an idle machine. While a turn is long, a thread of the watch has the main thread note where it
+ * (/proc/self/task/.../schedstat), and with a tenth of a millisecond at most for each answer that it waited for of the display server, which may stand in
+ * that queue too: what it would have taken on an idle machine. While a turn is long, a thread of the watch has the main thread note where it
  * is. Linux only, for programs under tests/bench. May use GLib and the C library. */
 #pragma once
 
