@@ -170,6 +170,21 @@ AxRoundAnswer *ax_round_input_get_answer(AxRoundInput *self) {
   return answer;
 }
 
+void ax_round_input_set_answer(AxRoundInput *self, const AxRoundAnswer *answer) {
+  g_return_if_fail(AX_IS_ROUND_INPUT(self) && answer != NULL);
+  if (!self->c)
+    return;
+  if (self->entry)
+    gtk_editable_set_text(GTK_EDITABLE(self->entry), answer->text ? answer->text : "");
+  if (self->text)
+    gtk_text_buffer_set_text(gtk_text_view_get_buffer(GTK_TEXT_VIEW(self->text)), answer->text ? answer->text : "", -1);
+  if (self->c->task == AX_ROUND_SIDE && answer->side != AX_ROUND_NO_SIDE)
+    ax_round_input_choose(self, (guint)(answer->side - AX_ROUND_LEFT) + 1);
+  for (guint i = 0; self->c->task == AX_ROUND_NAME && answer->text && i < self->choices->len; i++)
+    if (g_str_equal(self->c->choices[i], answer->text))
+      ax_round_input_choose(self, i + 1);
+}
+
 gboolean ax_round_input_choose(AxRoundInput *self, guint n) {
   g_return_val_if_fail(AX_IS_ROUND_INPUT(self), FALSE);
   if (n < 1 || n > self->choices->len)

@@ -17,6 +17,8 @@ GtkWidget *ax_round_input_new(void);
 void ax_round_input_set_case(AxRoundInput *self, const AxRoundCase *c, AxMarks *marks);
 /* What the learner said so far. Free with ax_round_answer_free(). */
 AxRoundAnswer *ax_round_input_get_answer(AxRoundInput *self);
+/* Goes back to what was said, but for the boxes, which are the marks'. */
+void ax_round_input_set_answer(AxRoundInput *self, const AxRoundAnswer *answer);
 /* Chooses the n-th choice or side, from 1; FALSE when there is none. */
 gboolean ax_round_input_choose(AxRoundInput *self, guint n);
 /* Gives the keys to the entry or text; FALSE when there is none. */

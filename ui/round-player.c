@@ -215,6 +215,44 @@ void ax_round_player_set_learner(AxRoundPlayer *self, const char *name) {
   self->log->learner = name && *name && strlen(name) <= AX_ROUND_MAX_TEXT ? g_strdup(name) : NULL;
 }
 
+/* ---- a sitting that goes on ---- */
+
+AxRoundSitting *ax_round_player_get_sitting(AxRoundPlayer *self, const char *folder) {
+  AxRoundSitting *sitting;
+
+  g_return_val_if_fail(AX_IS_ROUND_PLAYER(self) && !self->replay, NULL);
+  sitting = ax_round_sitting_new(self->log, folder);
+  sitting->number = is_over(self) ? -1 : (int)ax_round_player_get_number(self);
+  sitting->presenter = self->presenter;
+  if (self->reviewing) {
+    sitting->review = g_array_new(FALSE, FALSE, sizeof(guint));
+    g_array_append_vals(sitting->review, self->order->data, self->order->len);
+  }
+  for (guint i = 0; i < n_cases(self); i++)
+    sitting->traces[i] = (AxRoundTrace){self->hinted[i], self->heard[i], self->spent[i] / 1000};
+  if (sitting->number >= 0)
+    sitting->traces[sitting->number].ms += (g_get_monotonic_time() - self->since) / 1000;
+  return sitting;
+}
+
+static void go_back_to(AxRoundPlayer *self, const AxRoundSitting *sitting) {
+  self->presenter = sitting->presenter;
+  for (guint i = 0; i < n_cases(self); i++) {
+    self->hinted[i] = sitting->traces[i].hint;
+    self->heard[i] = sitting->traces[i].heard;
+    self->spent[i] = sitting->traces[i].ms * 1000;
+  }
+  if (sitting->review) {
+    g_array_set_size(self->order, 0);
+    g_array_append_vals(self->order, sitting->review->data, sitting->review->len);
+    self->reviewing = TRUE;
+  }
+  self->position = self->order->len;
+  for (guint i = 0; i < self->order->len; i++)
+    if (sitting->number >= 0 && g_array_index(self->order, guint, i) == (guint)sitting->number)
+      self->position = i;
+}
+
 /* ---- GObject ---- */
 
 static void ax_round_player_finalize(GObject *object) {
@@ -270,4 +308,13 @@ AxRoundPlayer *ax_round_player_new(const AxRound *round) {
 AxRoundPlayer *ax_round_player_new_replay(const AxRoundLog *log) {
   g_return_val_if_fail(log != NULL, NULL);
   return new_player(ax_round_log_copy(log), TRUE);
+}
+
+AxRoundPlayer *ax_round_player_new_sitting(const AxRoundSitting *sitting) {
+  AxRoundPlayer *self;
+
+  g_return_val_if_fail(sitting != NULL, NULL);
+  self = new_player(ax_round_log_copy(sitting->log), FALSE);
+  go_back_to(self, sitting);
+  return self;
 }

@@ -3,7 +3,7 @@
  * nothing of it. May use GObject, engine/anatomix.h and engine/teaching; no GTK, so it is tested without a display. Main thread only. */
 #pragma once
 
-#include "engine/teaching/log.h"
+#include "engine/teaching/sitting.h"
 
 G_BEGIN_DECLS
 
@@ -20,6 +20,10 @@ G_DECLARE_FINAL_TYPE(AxRoundPlayer, ax_round_player, AX, ROUND_PLAYER, GObject)
 /* Signal "changed" after every change. */
 AxRoundPlayer *ax_round_player_new(const AxRound *round);
 AxRoundPlayer *ax_round_player_new_replay(const AxRoundLog *log);
+/* Goes on where a sitting stopped. */
+AxRoundPlayer *ax_round_player_new_sitting(const AxRoundSitting *sitting);
+/* Where the learner stands; not in a replay. The draft is the caller's to add. Free with ax_round_sitting_free(). */
+AxRoundSitting *ax_round_player_get_sitting(AxRoundPlayer *self, const char *folder);
 gboolean ax_round_player_is_replay(AxRoundPlayer *self);
 const AxRoundLog *ax_round_player_get_log(AxRoundPlayer *self);
 void ax_round_player_set_learner(AxRoundPlayer *self, const char *name);

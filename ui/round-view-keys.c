@@ -32,6 +32,7 @@ static void on_hint(GtkWidget *widget, const char *name, GVariant *parameter) { 
 static void on_show_model(GtkWidget *widget, const char *name, GVariant *parameter) { ax_round_player_show_model(AX_ROUND_VIEW(widget)->player); }
 static void on_review(GtkWidget *widget, const char *name, GVariant *parameter) { ax_round_player_review(AX_ROUND_VIEW(widget)->player); }
 static void on_restart(GtkWidget *widget, const char *name, GVariant *parameter) { ax_round_player_restart(AX_ROUND_VIEW(widget)->player); }
+static void on_start_over(GtkWidget *widget, const char *name, GVariant *parameter) { ax_round_view_start_over(AX_ROUND_VIEW(widget)); }
 static void on_leave(GtkWidget *widget, const char *name, GVariant *parameter) { ax_round_view_leave(AX_ROUND_VIEW(widget)); }
 
 static void on_presenter(GtkWidget *widget, const char *name, GVariant *parameter) {
@@ -100,6 +101,7 @@ void ax_round_view_class_add_actions(GtkWidgetClass *klass) {
     {"round.draw", on_draw},
     {"round.review", on_review},
     {"round.restart", on_restart},
+    {"round.start-over", on_start_over},
     {"round.save-csv", on_save_csv},
     {"round.save-log", on_save_log},
     {"round.save-round", on_save_round},
@@ -127,6 +129,7 @@ void ax_round_view_update_actions(AxRoundView *self) {
   enable(self, "round.previous", self->player && ax_round_player_get_position(self->player) > 0);
   enable(self, "round.review", misses && misses->len > 0);
   enable(self, "round.restart", self->player != NULL);
+  enable(self, "round.start-over", self->player && !replay);
   enable(self, "round.save-round", self->player && !replay);
   gtk_widget_set_visible(self->hint_button, asking && c->hint && !ax_round_player_is_hint_shown(self->player));
   gtk_widget_set_visible(self->answer_button, asking && !replay);

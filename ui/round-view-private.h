@@ -21,6 +21,9 @@ struct _AxRoundView {
   AxRoundPhase phase;      /* as it is on screen */
   GCancellable *work;      /* of the case on screen */
   gboolean loaded, looking;
+  gboolean kept;           /* there is a file of the sitting */
+  guint keeping;           /* timeout until it is written */
+  AxRoundAnswer *draft;    /* for the next case that is entered; or NULL */
   GtkFileChooserNative *chooser;
   gboolean (*save)(AxRoundView *self, const char *path);
   /* of the template */
@@ -39,6 +42,11 @@ void ax_round_view_class_add_actions(GtkWidgetClass *klass);
 void ax_round_view_add_keys(AxRoundView *self);
 void ax_round_view_update_actions(AxRoundView *self);
 void ax_round_view_submit(AxRoundView *self);
+
+/* round-view-keep.c: the file of the sitting. */
+void ax_round_view_keep(AxRoundView *self);
+void ax_round_view_keep_soon(AxRoundView *self);
+void ax_round_view_put_draft(AxRoundView *self);
 
 /* round-view.c */
 void ax_round_view_say(AxRoundView *self, const char *text);

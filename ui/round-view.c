@@ -228,6 +228,7 @@ static void enter_case(AxRoundView *self, const AxRoundCase *c) {
   ax_marks_load(self->marks, NULL, 0, 0);
   ax_round_input_set_case(self->input, asking ? c : NULL, self->marks);
   ax_mark_tool_set_tool(ax_canvas_get_tool(self->canvas), drawing ? AX_TOOL_BOX : AX_TOOL_SELECT);
+  ax_round_view_put_draft(self);
   load(self, c);
 }
 
@@ -275,6 +276,7 @@ static void on_player_changed(AxRoundView *self) {
     ax_round_results_update(self->results, self->player);
   show_boxes(self);
   ax_round_view_update_actions(self);
+  ax_round_view_keep(self);
   if (c && (entered || turned))
     focus_case(self);
   else if (!c && entered)
@@ -283,11 +285,15 @@ static void on_player_changed(AxRoundView *self) {
 
 void ax_round_view_set_player(AxRoundView *self, AxRoundPlayer *player, const char *folder) {
   g_return_if_fail(AX_IS_ROUND_VIEW(self));
+  if (self->keeping)
+    ax_round_view_keep(self);
   if (self->player)
     g_signal_handlers_disconnect_by_data(self->player, self);
   if (self->work)
     g_cancellable_cancel(self->work);
   g_clear_object(&self->work);
+  if (player && self->player)
+    self->kept = FALSE;
   g_set_object(&self->player, player);
   g_free(self->folder);
   self->folder = g_strdup(folder);
@@ -296,6 +302,8 @@ void ax_round_view_set_player(AxRoundView *self, AxRoundPlayer *player, const ch
   if (!player) {
     ax_canvas_set_pyramid(self->canvas, NULL);
     ax_round_layer_clear(self->layer);
+    self->kept = FALSE;
+    g_clear_pointer(&self->draft, ax_round_answer_free);
     return;
   }
   g_signal_connect_object(player, "changed", G_CALLBACK(on_player_changed), self, G_CONNECT_SWAPPED);
@@ -342,10 +350,13 @@ gboolean ax_round_view_save_round(AxRoundView *self, const char *path) {
 static void ax_round_view_dispose(GObject *object) {
   AxRoundView *self = AX_ROUND_VIEW(object);
 
+  if (self->keeping)
+    ax_round_view_keep(self);
   if (self->player)
     g_signal_handlers_disconnect_by_data(self->player, self);
   if (self->work)
     g_cancellable_cancel(self->work);
+  g_clear_pointer(&self->draft, ax_round_answer_free);
   if (self->chooser)
     gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
   g_clear_object(&self->chooser);
@@ -406,6 +417,8 @@ static void ax_round_view_init(AxRoundView *self) {
   ax_canvas_set_letters_shown(self->canvas, FALSE);
   ax_round_view_add_keys(self);
   g_signal_connect_object(self->input, "changed", G_CALLBACK(ax_round_view_update_actions), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(self->input, "changed", G_CALLBACK(ax_round_view_keep_soon), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(self->learner, "changed", G_CALLBACK(ax_round_view_keep_soon), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->input, "submit", G_CALLBACK(ax_round_view_submit), self, G_CONNECT_SWAPPED);
 }
 

@@ -1,6 +1,6 @@
 /* A teaching round on screen. What lives here: AxRoundView, the picture with the case at hand beside it: question, controls, hint, then the three voices and the
  * explanation, and at the end the results. It loads the images on threads and asks the session what the model sees while the learner is at work. Every step has
- * a key. May use GTK, ui/canvas.h and the other files round-*. */
+ * a key, and is kept (ui/round-keep.h). May use GTK, ui/canvas.h and the other files round-*. */
 #pragma once
 
 #include "ui/canvas.h"
@@ -15,6 +15,10 @@ G_DECLARE_FINAL_TYPE(AxRoundView, ax_round_view, AX, ROUND_VIEW, GtkWidget)
 GtkWidget *ax_round_view_new(AxSession *session);
 /* Plays; images are looked up in `folder`. NULL ends what is played. */
 void ax_round_view_set_player(AxRoundView *self, AxRoundPlayer *player, const char *folder);
+/* Goes on where a sitting stopped, with what was begun for the case on screen. */
+void ax_round_view_go_on(AxRoundView *self, const AxRoundSitting *sitting);
+/* The same round from its first case, without answers. */
+void ax_round_view_start_over(AxRoundView *self);
 AxRoundPlayer *ax_round_view_get_player(AxRoundView *self); /* or NULL */
 AxCanvas *ax_round_view_get_canvas(AxRoundView *self);
 /* What is shown after answering, line by line; free with g_free. */

@@ -383,10 +383,14 @@ AxSessionState *ax_session_state_from_json(const char *text, gssize length, GErr
 
 /* ---- files ---- */
 
-char *ax_session_file_path(const char *image_sha256) {
+char *ax_session_file_folder(void) {
   const char *named = g_getenv("ANATOMIX_SESSIONS");
-  g_autofree char *folder = named ? g_strdup(named) : g_build_filename(g_get_user_data_dir(), "anatomix", "sessions", NULL);
-  g_autofree char *name = g_strconcat(image_sha256, ".json", NULL);
+
+  return named ? g_strdup(named) : g_build_filename(g_get_user_data_dir(), "anatomix", "sessions", NULL);
+}
+
+char *ax_session_file_path(const char *image_sha256) {
+  g_autofree char *folder = ax_session_file_folder(), *name = g_strconcat(image_sha256, ".json", NULL);
 
   return g_build_filename(folder, name, NULL);
 }
@@ -416,6 +420,15 @@ static void write_one(gpointer data, gpointer unused) {
   n_waiting--;
   g_cond_broadcast(&written);
   g_mutex_unlock(&lock);
+}
+
+gboolean ax_session_file_is_writing(void) {
+  gboolean writing;
+
+  g_mutex_lock(&lock);
+  writing = n_waiting > 0;
+  g_mutex_unlock(&lock);
+  return writing;
 }
 
 void ax_session_file_wait(void) {

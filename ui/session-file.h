@@ -38,10 +38,14 @@ AxSessionState *ax_session_state_from_json(const char *text, gssize length, GErr
 /* A perception as `perceive --json` writes it, read back; NULL when it is not one. `mirrored` is what its image object says. */
 AxPerception *ax_perception_from_json(JsonObject *object);
 
-/* Path of the file for an image, in $ANATOMIX_SESSIONS or the user's data folder. */
+/* The folder of the files: $ANATOMIX_SESSIONS or one in the user's data folder. */
+char *ax_session_file_folder(void);
+/* Path of the file for an image. */
 char *ax_session_file_path(const char *image_sha256);
 /* Replaces the file's text, whole or not at all, on the writing thread. Takes `text`. */
 void ax_session_file_write(const char *path, char *text);
+/* Whether something is still to be written. */
+gboolean ax_session_file_is_writing(void);
 /* Waits until what was asked for so far is on the disk: before a file is read. Any thread but the main one, which would stand still. */
 void ax_session_file_wait(void);
 /* The same on the main thread, before the program ends. */

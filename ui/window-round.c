@@ -2,6 +2,7 @@
 #include "ui/window-private.h"
 
 #include "ui/round-editor.h"
+#include "ui/round-keep.h"
 #include "ui/round-maker.h"
 #include <glib/gi18n-lib.h>
 
@@ -22,17 +23,32 @@ static void leave(AxMainWindow *self) {
   gtk_widget_grab_focus(GTK_WIDGET(ax_main_window_get_active_canvas(self)));
 }
 
-void ax_main_window_play(AxMainWindow *self, AxRoundPlayer *player, const char *folder) {
+/* On screen first: what is not shown cannot take the keys. */
+static AxRoundView *show_round(AxMainWindow *self) {
   if (!self->round) {
     self->round = AX_ROUND_VIEW(ax_round_view_new(self->session));
     g_signal_connect_object(self->round, "leave", G_CALLBACK(leave), self, G_CONNECT_SWAPPED);
     g_signal_connect_object(self->round, "message", G_CALLBACK(ax_main_window_toast), self, G_CONNECT_SWAPPED);
     gtk_stack_add_named(self->content, GTK_WIDGET(self->round), "round");
   }
-  /* on screen first: what is not shown cannot take the keys */
   gtk_stack_set_visible_child_name(self->content, "round");
-  ax_round_view_set_player(self->round, player, folder);
+  return self->round;
+}
+
+void ax_main_window_play(AxMainWindow *self, AxRoundPlayer *player, const char *folder) {
+  ax_round_view_set_player(show_round(self), player, folder);
   ax_main_window_update(self);
+}
+
+static void go_on(AxMainWindow *self, const AxRoundSitting *sitting) {
+  AdwToast *toast = adw_toast_new(_("The round goes on where it was left."));
+
+  ax_round_view_go_on(show_round(self), sitting);
+  ax_main_window_update(self);
+  adw_toast_set_button_label(toast, _("Start over"));
+  adw_toast_set_timeout(toast, 8);
+  g_signal_connect_object(toast, "button-clicked", G_CALLBACK(ax_round_view_start_over), self->round, G_CONNECT_SWAPPED);
+  adw_toast_overlay_add_toast(self->toasts, toast);
 }
 
 /* The reason may be long: a toast would cut it. */
@@ -43,17 +59,81 @@ static void refuse(AxMainWindow *self, const char *reason) {
   gtk_window_present(GTK_WINDOW(dialog));
 }
 
+/* ---- what was begun before ---- */
+
+typedef struct {
+  char *path;    /* of the sitting; NULL: the last one */
+  AxRound *round; /* to be played from its beginning when there is none; or NULL */
+  char *folder;
+} Begun;
+
+static void begun_free(gpointer data) {
+  Begun *begun = data;
+
+  g_free(begun->path);
+  g_clear_pointer(&begun->round, ax_round_free);
+  g_free(begun->folder);
+  g_free(begun);
+}
+
+static void load_begun(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
+  GError *error = NULL;
+  AxRoundSitting *sitting = ax_round_keep_load(((Begun *)data)->path, &error);
+
+  if (sitting)
+    g_task_return_pointer(task, sitting, (GDestroyNotify)ax_round_sitting_free);
+  else
+    g_task_return_error(task, error);
+}
+
+static void on_begun(GObject *source, GAsyncResult *result, gpointer unused) {
+  AxMainWindow *self = AX_MAIN_WINDOW(source);
+  Begun *begun = g_task_get_task_data(G_TASK(result));
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AxRoundSitting) sitting = g_task_propagate_pointer(G_TASK(result), &error);
+
+  if (!self->document)
+    return; /* closed meanwhile */
+  if (sitting) {
+    go_on(self, sitting);
+    return;
+  }
+  if (begun->round) {
+    g_autoptr(AxRoundPlayer) player = ax_round_player_new(begun->round);
+
+    ax_main_window_play(self, player, begun->folder);
+  }
+  if (!begun->round || !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+    ax_main_window_toast(self, error->message);
+}
+
+/* Takes `path` and `round`. */
+static void go_on_with(AxMainWindow *self, char *path, AxRound *round, const char *folder) {
+  g_autoptr(GTask) task = g_task_new(self, NULL, on_begun, NULL);
+  Begun *begun = g_new0(Begun, 1);
+
+  *begun = (Begun){path, round, g_strdup(folder)};
+  g_task_set_task_data(task, begun, begun_free);
+  g_task_run_in_thread(task, load_begun);
+}
+
+static void on_resume(GSimpleAction *action, GVariant *parameter, gpointer self) { go_on_with(self, NULL, NULL, NULL); }
+
+/* ---- files ---- */
+
 static void play_file(AxMainWindow *self, const char *path, gboolean replay) {
   g_autoptr(GError) error = NULL;
   g_autoptr(AxRound) round = replay ? NULL : ax_round_load(path, &error);
   g_autoptr(AxRoundLog) log = replay ? ax_round_log_load(path, &error) : NULL;
   g_autoptr(AxRoundPlayer) player = round ? ax_round_player_new(round) : log ? ax_round_player_new_replay(log) : NULL;
-  g_autofree char *folder = g_path_get_dirname(path);
+  g_autofree char *folder = g_path_get_dirname(path), *kept = round ? ax_round_keep_path(round, folder) : NULL;
 
   if (!player)
     refuse(self, error->message);
   else if (ax_round_player_get_length(player) == 0)
     refuse(self, _("It has no cases yet."));
+  else if (kept && ax_round_keep_may_have(kept))
+    go_on_with(self, g_steal_pointer(&kept), g_steal_pointer(&round), folder);
   else
     ax_main_window_play(self, player, folder);
 }
@@ -206,6 +286,7 @@ void ax_main_window_add_round_actions(AxMainWindow *self) {
     {"round-open", on_open},
     {"round-add", on_add},
     {"round-anatomy", on_anatomy},
+    {"round-resume", on_resume},
   };
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);

@@ -251,6 +251,8 @@ static void ax_main_window_dispose(GObject *object) {
     ax_ask_panel_set_asker(self->ask_panel, NULL);
   g_clear_object(&self->asker);
   g_clear_object(&self->link);
+  if (self->round)
+    ax_round_view_set_player(g_steal_pointer(&self->round), NULL, NULL); /* a model that is still at work on it speaks to nobody */
   g_clear_pointer(&self->round_path, g_free);
   g_clear_object(&self->prior);
   g_clear_weak_pointer(&self->toast);

@@ -167,11 +167,10 @@ write_entry (AxJson *json, const AxRoundLog *log, const AxRoundEntry *entry)
   ax_json_end (json);
 }
 
-char *
-ax_round_log_to_json (const AxRoundLog *log)
+void
+ax_round_log_write (AxJson *json, const char *key, const AxRoundLog *log)
 {
-  AxJson *json = ax_json_new (TRUE);
-  ax_json_begin_object (json, NULL);
+  ax_json_begin_object (json, key);
   ax_json_string (json, "format", AX_ROUND_LOG_FORMAT);
   ax_json_int (json, "version", AX_ROUND_LOG_VERSION);
   ax_json_string (json, "learner", log->learner);
@@ -183,6 +182,13 @@ ax_round_log_to_json (const AxRoundLog *log)
     write_entry (json, log, log->entries->pdata[i]);
   ax_json_end (json);
   ax_json_end (json);
+}
+
+char *
+ax_round_log_to_json (const AxRoundLog *log)
+{
+  AxJson *json = ax_json_new (TRUE);
+  ax_round_log_write (json, NULL, log);
   return ax_json_finish (json);
 }
 
@@ -199,11 +205,11 @@ ax_round_log_save (const AxRoundLog *log, const char *path, GError **error)
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------------- */
 
-static int
-number_of (const AxRound *round, const char *id)
+int
+ax_round_log_number (const AxRoundLog *log, const char *id)
 {
-  for (guint i = 0; i < ax_round_n_cases (round); i++)
-    if (strcmp (ax_round_get_case (round, i)->id, id) == 0)
+  for (guint i = 0; i < ax_round_n_cases (log->round); i++)
+    if (strcmp (ax_round_get_case (log->round, i)->id, id) == 0)
       return (int) i;
   return -1;
 }
@@ -240,7 +246,7 @@ static gboolean
 read_entry (AxRoundLog *log, JsonObject *object, GError **error)
 {
   const char *id = ax_json_get_string (object, "case", error);
-  int number = id != NULL ? number_of (log->round, id) : -1;
+  int number = id != NULL ? ax_round_log_number (log, id) : -1;
   gboolean hint = FALSE;
   gint64 ms = 0;
   if (number < 0) {
@@ -264,8 +270,8 @@ read_entry (AxRoundLog *log, JsonObject *object, GError **error)
   return score_is_said (object, "score", &entry->score, error) && read_voice (log, entry, object, error);
 }
 
-static AxRoundLog *
-read_log (JsonObject *object, GError **error)
+AxRoundLog *
+ax_round_log_read (JsonObject *object, GError **error)
 {
   JsonObject *inner;
   JsonArray *entries;
@@ -294,7 +300,7 @@ static AxRoundLog *
 finish (JsonObject *object, const char *name, GError *unread, GError **error)
 {
   g_autoptr (GError) reason = NULL;
-  AxRoundLog *log = object != NULL ? read_log (object, &reason) : NULL;
+  AxRoundLog *log = object != NULL ? ax_round_log_read (object, &reason) : NULL;
   if (object == NULL)
     g_set_error_literal (error, AX_ROUND_ERROR, AX_ROUND_ERROR_READ, unread->message);
   else if (log == NULL)

@@ -61,6 +61,11 @@ AxRoundLog *ax_round_log_from_json (const char *text, gsize size, const char *na
 AxRoundLog *ax_round_log_load (const char *path, GError **error);
 gboolean ax_round_log_save (const AxRoundLog *log, const char *path, GError **error);
 
+/* For the other files of this folder: the log as a member of another file, and the number of the case with that id, or -1. */
+void ax_round_log_write (AxJson *json, const char *key, const AxRoundLog *log);
+AxRoundLog *ax_round_log_read (JsonObject *object, GError **error);
+int ax_round_log_number (const AxRoundLog *log, const char *id);
+
 /* One line a case in the round's order, RFC 4180 with a header, times in seconds; cells that a spreadsheet would take for a formula begin with an
  * apostrophe. Free with g_free. */
 char *ax_round_log_to_csv (const AxRoundLog *log);

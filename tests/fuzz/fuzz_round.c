@@ -1,5 +1,5 @@
-/* Fuzz target: teaching rounds and the logs of sittings. What is read must write a file that reads alike. */
-#include "engine/teaching/log.h"
+/* Fuzz target: teaching rounds, logs and sittings. What is read must write a file that reads alike. */
+#include "engine/teaching/sitting.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +26,14 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     g_autofree char *csv = ax_round_log_to_csv (log), *text = ax_round_log_to_json (log);
     g_autoptr (AxRoundLog) back = ax_round_log_from_json (text, strlen (text), "fuzz", NULL);
     g_assert (csv != NULL && back != NULL);
+  }
+  g_autoptr (GError) sitting_error = NULL;
+  g_autoptr (AxRoundSitting) sitting = ax_round_sitting_from_json ((const char *) data, size, "fuzz", &sitting_error);
+  g_assert ((sitting == NULL) == (sitting_error != NULL));
+  if (sitting != NULL) {
+    g_autofree char *text = ax_round_sitting_to_json (sitting);
+    g_autoptr (AxRoundSitting) back = ax_round_sitting_from_json (text, strlen (text), "fuzz", NULL);
+    g_assert (back != NULL);
   }
   return 0;
 }

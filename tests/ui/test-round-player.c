@@ -133,6 +133,39 @@ static void test_replay(void) {
   g_assert_cmpstr(before, ==, after);
 }
 
+/* A sitting, by way of its file, stands where the first one stood. */
+static void test_sitting(void) {
+  g_autoptr(AxRound) round = make_round();
+  g_autoptr(AxRoundPlayer) player = ax_round_player_new(round), again = NULL, last = NULL;
+  g_autoptr(AxRoundSitting) sitting = NULL, back = NULL, end = NULL;
+  g_autofree char *text = NULL;
+
+  ax_round_player_set_presenter(player, TRUE);
+  ax_round_player_show_hint(player);
+  answer_side(player, AX_ROUND_RIGHT);
+  ax_round_player_show_model(player);
+  ax_round_player_go(player, 1);
+  sitting = ax_round_player_get_sitting(player, "/films");
+  text = ax_round_sitting_to_json(sitting);
+  back = ax_round_sitting_from_json(text, strlen(text), "sitting", NULL);
+  again = ax_round_player_new_sitting(back);
+  g_assert_cmpuint(ax_round_player_get_number(again), ==, 1);
+  g_assert_cmpint(ax_round_player_get_phase(again), ==, AX_ROUND_ASKING);
+  g_assert_true(ax_round_player_get_presenter(again));
+  ax_round_player_go(again, -1);
+  g_assert_cmpint(ax_round_player_get_phase(again), ==, AX_ROUND_REVEALED); /* the model was heard */
+  g_assert_cmpint(ax_round_player_get_entry(again)->answer->side, ==, AX_ROUND_RIGHT);
+  ax_round_player_go(again, 100);
+  g_assert_true(ax_round_player_review(again));
+  ax_round_player_go(again, 1);
+  end = ax_round_player_get_sitting(again, "/films");
+  last = ax_round_player_new_sitting(end);
+  g_assert_true(ax_round_player_is_reviewing(last));
+  g_assert_cmpuint(ax_round_player_get_position(last), ==, 1);
+  g_assert_cmpuint(ax_round_player_get_length(last), ==, ax_round_player_get_length(again));
+  g_assert_cmpuint(ax_round_player_get_number(last), ==, ax_round_player_get_number(again));
+}
+
 static void test_words(void) {
   g_autoptr(AxRound) round = make_round();
   const AxRoundCase *c = ax_round_get_case(round, 0);
@@ -154,6 +187,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/round-player/play", test_play);
   g_test_add_func("/ui/round-player/presenter", test_presenter);
   g_test_add_func("/ui/round-player/replay", test_replay);
+  g_test_add_func("/ui/round-player/sitting", test_sitting);
   g_test_add_func("/ui/round-player/words", test_words);
   return g_test_run();
 }
