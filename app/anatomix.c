@@ -13,12 +13,16 @@ typedef struct {
   int threads;
 } App;
 
+/* How far the model stands behind the window: its threads take what time is left. */
+#define MODEL_NICE 10
+
 static AxSession *ensure_session(App *app) {
   if (!app->session) {
     g_autofree char *folder = app->model ? g_strdup(app->model) : ax_model_default_folder();
 
     if (app->threads > 0)
       ax_engine_set_threads(app->threads);
+    ax_engine_set_nice(MODEL_NICE);
     app->session = ax_session_new(folder);
   }
   return app->session;

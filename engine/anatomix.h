@@ -266,5 +266,8 @@ void ax_anatomy_color (guint index, double rgb[3]);
 
 const char *ax_version (void);
 void ax_engine_set_threads (int n);                        /* < 1: physical cores */
+/* Sessions made afterwards compute `steps` (0..19, as nice(1) counts) behind the rest of the program, so that a window stays quick while the model takes all
+ * cores; on an idle machine nothing changes. 0 at first. */
+void ax_engine_set_nice (int steps);
 
 G_END_DECLS

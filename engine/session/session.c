@@ -1,7 +1,11 @@
 /* AxSession: one worker thread that owns the model and runs requests in order. See anatomix.h. */
 #include "engine/session/serve.h"
 #include "kernels/kernels.h"
+#include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define N_RETRIEVED 5          /* sentences kept for each structure: the best and the next best ones */
 #define CACHE 8                /* answers kept, so that going back to an image is immediate */
@@ -16,6 +20,7 @@ typedef struct {
 struct _AxSession {
   GObject      parent;
   char        *folder;
+  int          nice;           /* steps behind the thread that made the session */
   GThread     *thread;
   GAsyncQueue *queue;          /* GTask*, or the session itself as the sign to stop */
   GMutex       lock;           /* guards model, error, cache, prepare, ready and memory */
@@ -337,11 +342,22 @@ measure (AxSession *self, const AxTape *tape)
   g_mutex_unlock (&self->lock);
 }
 
+static gint nice_steps;
+
+/* The threads that compute for this one inherit it: the pool starts them from here. What cannot be set is no reason not to work. */
+static void
+step_back (AxSession *self)
+{
+  if (self->nice > 0 && setpriority (PRIO_PROCESS, (id_t) syscall (SYS_gettid), getpriority (PRIO_PROCESS, 0) + self->nice) != 0)
+    g_debug ("The model's thread keeps its priority: %s", g_strerror (errno));
+}
+
 /* The thread holds no reference on the session: finalize() stops and joins it. */
 static gpointer
 worker (gpointer data)
 {
   AxSession *self = data;
+  step_back (self);
   /* The last task may hold the last reference: its unref below finalizes the session on this very thread, and the loop must still find the sign to stop. */
   g_autoptr (GAsyncQueue) queue = g_async_queue_ref (self->queue);
   GError *error = NULL;
@@ -417,6 +433,7 @@ ax_session_new (const char *model_folder)
 {
   AxSession *self = g_object_new (AX_TYPE_SESSION, NULL);
   self->folder = g_strdup (model_folder);
+  self->nice = g_atomic_int_get (&nice_steps);
   self->thread = g_thread_new ("model", worker, self);
   return self;
 }
@@ -538,3 +555,4 @@ ax_session_perceive (AxSession *self, AxImage *image, gboolean mirror, GCancella
 
 const char *ax_version (void) { return AX_VERSION; }
 void        ax_engine_set_threads (int n) { ax_threads_set (n); }
+void        ax_engine_set_nice (int steps) { g_atomic_int_set (&nice_steps, CLAMP (steps, 0, 19)); }

@@ -1,7 +1,7 @@
-/* Frame times of the canvas while the grey window changes on every frame: bench_canvas [WIDTH HEIGHT [FRAMES [BUSY]]]
+/* Frame times of the canvas while the grey window changes on every frame: bench_canvas [WIDTH HEIGHT [FRAMES [BUSY [NICE]]]]
  * A 3000 x 3000 image of 16 bits with 36 boxes in a window of WIDTH x HEIGHT (default 1200 x 1200). A frame's time is the work of the main
  * thread from the frame clock's "before-paint" to its "after-paint": layout, drawing and handing over, without waiting for
- * the screen. BUSY threads compute meanwhile, as the model would. Needs a display (tests/ui/with-xvfb --size 1400x1400 gives one);
+ * the screen. BUSY threads compute meanwhile, as the model would, NICE steps behind (default 10, as the application puts them; 0: beside it). Needs a display (tests/ui/with-xvfb --size 1400x1400 gives one);
  * GSK_RENDERER=cairo is the software renderer. Prints, and fails nothing: times belong to a machine. */
 #include "ui/canvas.h"
 
@@ -9,12 +9,15 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SIDE 3000
 #define WARM_UP 10
 
-static int wanted = 300, frame;
+static int wanted = 300, frame, nice_steps = 10;
 static double *times, *cpu_times;
 static gint64 began, cpu_began;
 static gboolean stop;
@@ -72,6 +75,7 @@ static gboolean on_tick(GtkWidget *widget, GdkFrameClock *clock, gpointer data) 
 static gpointer burn(gpointer data) {
   double sum = 0;
 
+  setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice_steps);
   while (!g_atomic_int_get(&stop))
     for (int i = 1; i < 100000; i++)
       sum += sqrt(i) * (double)i;
@@ -103,6 +107,8 @@ int main(int argc, char **argv) {
 
   if (argc > 3)
     wanted = MAX(atoi(argv[3]), 10);
+  if (argc > 5)
+    nice_steps = atoi(argv[5]);
   if (!gtk_init_check()) {
     fprintf(stderr, "bench_canvas: no display; run it under tests/ui/with-xvfb\n");
     return 1;
@@ -129,9 +135,9 @@ int main(int argc, char **argv) {
     g_main_context_iteration(NULL, TRUE);
   g_atomic_int_set(&stop, TRUE);
 
-  printf("image %d x %d, 16 bit; view %d x %d; %d boxes; %s; %d busy threads\n", SIDE, SIDE, gtk_widget_get_width(GTK_WIDGET(canvas)),
+  printf("image %d x %d, 16 bit; view %d x %d; %d boxes; %s; %d busy threads, %d steps behind\n", SIDE, SIDE, gtk_widget_get_width(GTK_WIDGET(canvas)),
          gtk_widget_get_height(GTK_WIDGET(canvas)), AX_N_ANATOMY,
-         G_OBJECT_TYPE_NAME(gtk_native_get_renderer(GTK_NATIVE(window))), busy);
+         G_OBJECT_TYPE_NAME(gtk_native_get_renderer(GTK_NATIVE(window))), busy, nice_steps);
   print_times("frame time", times);
   print_times("computed by the main thread", cpu_times);
   g_free(cpu_times);

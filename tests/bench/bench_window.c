@@ -492,6 +492,7 @@ static gboolean begin(gpointer data) {
 }
 
 static void on_activate(GtkApplication *application) {
+  ax_engine_set_nice(10); /* as app/anatomix.c does */
   session = ax_session_new(model);
   window = ax_main_window_new(application, session);
   gtk_window_set_default_size(GTK_WINDOW(window), 1600, 1000);

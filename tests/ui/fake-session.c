@@ -53,6 +53,7 @@ static const char *const labels[] = {"Atelectasis",   "Cardiomegaly",  "Consolid
 
 const char *ax_version(void) { return AX_VERSION; }
 void ax_engine_set_threads(int n) {}
+void ax_engine_set_nice(int steps) {}
 char *ax_model_default_folder(void) { return g_strdup("data/models/anatomix-mini"); }
 
 GQuark ax_engine_error_quark(void) { return g_quark_from_static_string("ax-engine-error-quark"); }

@@ -6,7 +6,9 @@
 #include "engine/session/model.h"
 #include <glib/gstdio.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static char *folder;
 static GPtrArray *folders;     /* removed at the end */
@@ -331,6 +333,42 @@ test_stores (void)
     }
 }
 
+/* The priority, as nice(1) counts, of the thread with this name; the smallest of several. */
+static int
+nice_of (const char *name)
+{
+  g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
+  int smallest = 100;
+  for (const char *id; tasks && (id = g_dir_read_name (tasks));)
+    {
+      g_autofree char *path = g_build_filename ("/proc/self/task", id, "comm", NULL), *comm = NULL;
+      if (g_file_get_contents (path, &comm, NULL, NULL) && g_str_equal (g_strchomp (comm), name))
+        smallest = MIN (smallest, getpriority (PRIO_PROCESS, (id_t) atoi (id)));
+    }
+  return smallest;
+}
+
+/* A window's model stands behind the window; whoever says nothing gets a model that stands where it stands itself. */
+static void
+test_nice (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AxImage) image = make_image (200, 200);
+  const int own = getpriority (PRIO_PROCESS, 0);
+  for (int steps = 0; steps <= 3; steps += 3)
+    {
+      ax_engine_set_nice (steps);
+      g_autoptr (AxSession) session = ax_session_new (folder);
+      ax_engine_set_nice (0);
+      g_autoptr (AxPerception) p = ax_session_perceive (session, image, FALSE, NULL, &error);
+      g_assert_no_error (error);
+      for (int i = 0; i < 200 && nice_of ("model") != MIN (own + steps, 19); i++)
+        g_usleep (10000);      /* the thread of the session before ends by itself */
+      g_assert_cmpint (nice_of ("model"), ==, MIN (own + steps, 19));
+      g_assert_cmpint (getpriority (PRIO_PROCESS, 0), ==, own);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -339,6 +377,7 @@ main (int argc, char **argv)
   folder = make_folder (AX_APM_STORE_I8);
   g_test_add_func ("/session/perceive", test_perceive);
   g_test_add_func ("/session/async", test_async);
+  g_test_add_func ("/session/nice", test_nice);
   g_test_add_func ("/session/inspected", test_inspected);
   g_test_add_func ("/session/bad-folders", test_bad_folders);
   g_test_add_func ("/session/stores", test_stores);
