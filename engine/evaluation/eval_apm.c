@@ -54,7 +54,7 @@ static gboolean write_results(const AxApmFigures *figures, const AxApmReportInfo
 
 static gboolean eval_language(const AxEvalConfig *config, AxModel *model, const AxDataset *dataset, const GPtrArray *images, const Perceived *perceived,
                               AxEvalProgress progress, gpointer user_data, GCancellable *cancellable, AxLmEvaluation *out, GError **error) {
-  const AxLmOptions options = {config->language == AX_EVAL_LANGUAGE_QUICK, config->language == AX_EVAL_LANGUAGE_FULL, config->rounds, config->seed};
+  const AxLmOptions options = {config->language == AX_EVAL_LANGUAGE_QUICK, config->language == AX_EVAL_LANGUAGE_FULL, config->rounds, config->seed, config->answers};
   if (config->language == AX_EVAL_LANGUAGE_RULE)
     return ax_eval_lm(dataset, images, perceived->plain, perceived->mirrored, NULL, &options, progress, user_data, cancellable, out, error);
   g_autoptr(AxLmModelAnswerer) answerer = ax_lm_model_answerer_new(model, config->adapter, error);

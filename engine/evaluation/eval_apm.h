@@ -29,12 +29,13 @@ typedef struct {
   guint64 seed;
   guint limit;      /* look at the first so many images only, for a quick try; 0: all */
   AxEvalLanguage language;
+  char *answers;    /* file that receives every question to the language part with its answer and the true one, or NULL */
   char *adapter;    /* of a training run, in place of the model's own language part, or NULL */
 } AxEvalConfig;
 
 /* Reads a JSON object: "data" and "split" are required; "model" (default: ax_model_default_folder()), "part" ("test"), "out" (the model folder),
  * "mirrored_films" (["00002645_002.jpg"], the one of ../shared/data/nih), "rounds" (1000), "seed" (2025), "limit" (0), "language" ("no", "rule", "quick" or "full"; "no"),
- * "adapter" (none). Paths are relative to the file.
+ * "adapter" and "answers" (none). Paths are relative to the file.
  * NULL with an error that names the file; an unknown key is an error, so that a misspelt one is not a silent default. */
 AxEvalConfig *ax_eval_config_load(const char *path, GError **error);
 void ax_eval_config_free(AxEvalConfig *config);

@@ -10,6 +10,7 @@ void ax_eval_config_free(AxEvalConfig *config) {
   g_free(config->split_file);
   g_free(config->out);
   g_free(config->adapter);
+  g_free(config->answers);
   g_strfreev(config->mirrored_films);
   g_free(config);
 }
@@ -30,6 +31,7 @@ AxEvalConfig *ax_eval_config_load(const char *path, GError **error) {
   c->model = ax_config_path(&r, "model", NULL);
   c->out = ax_config_path(&r, "out", NULL);
   c->adapter = ax_config_path(&r, "adapter", NULL);
+  c->answers = ax_config_path(&r, "answers", NULL);
   c->mirrored_films = ax_config_texts(&r, "mirrored_films");
   if (c->mirrored_films == NULL)
     c->mirrored_films = g_strdupv((char **) films);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/evaluation/lm_answer.h"
+#include "engine/session/json-writer.h"
 
 #define ABLATION_LIMIT 60 /* questions of each kind that are asked again with less context */
 
@@ -83,6 +84,37 @@ answer_by_rule (const GPtrArray *requests, AxImageFacts *const *plain, AxImageFa
   }
 }
 
+/* One line a question: {"image": "...", "mirrored": false, "task": "...", "question": "...", "answer": "...", "true": "...", ...}. For whoever wants to see what
+ * stands behind a figure. */
+static gboolean
+write_answers (const char *path, const GPtrArray *requests, const AxLmReply *replies, AxImageFacts *const *facts, GError **error)
+{
+  g_autoptr (GString) lines = g_string_new (NULL);
+  for (guint i = 0; i < requests->len; i++) {
+    const AxLmRequest *r = requests->pdata[i];
+    if (replies[i].text == NULL)
+      continue;
+    g_autoptr (AxImageFacts) mirrored = r->flip ? ax_image_facts_mirror (facts[r->image]) : NULL;
+    g_autofree char *truth = r->ask == AX_ASK_PHRASE && !r->present ? g_strdup ("absent") : ax_lm_answer_from_facts (r, r->flip ? mirrored : facts[r->image], NULL);
+    AxJson *json = ax_json_new (FALSE);
+    ax_json_begin_object (json, NULL);
+    ax_json_string (json, "image", facts[r->image]->id);
+    ax_json_bool (json, "mirrored", r->flip);
+    ax_json_string (json, "task", ax_instruct_task_name (r->task));
+    ax_json_int (json, "kind", r->ask);
+    ax_json_string (json, "question", r->text);
+    ax_json_string (json, "answer", replies[i].text);
+    ax_json_string (json, "true", truth);
+    ax_json_number (json, "yes", replies[i].yes, 6);
+    ax_json_bool (json, "ended", replies[i].ended);
+    ax_json_end (json);
+    g_autofree char *line = ax_json_finish (json);
+    g_string_append (lines, g_strchomp (line));
+    g_string_append_c (lines, '\n');
+  }
+  return g_file_set_contents (path, lines->str, (gssize) lines->len, error);
+}
+
 static guint
 count_patients (AxImageFacts *const *facts, guint n)
 {
@@ -131,6 +163,8 @@ ax_eval_lm (const AxDataset *dataset, const GPtrArray *images, AxPerception *con
     ok = ask (&run, AX_CONTEXT_FULL, NULL, replies, error);
   else
     answer_by_rule (requests, seen, seen_mirrored, replies);
+  if (ok && options->answers != NULL)
+    ok = write_answers (options->answers, requests, replies, facts, error);
   if (ok) {
     ax_lm_figures (requests, replies, facts, n, seen, options->rounds, options->seed, &out->model);
     if (again > 0) {

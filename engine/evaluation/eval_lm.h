@@ -20,6 +20,7 @@ typedef struct {
   gboolean ablations; /* ask part of it again with less context */
   guint rounds;       /* of the bootstrap */
   guint64 seed;
+  const char *answers; /* file that receives every question with its answer and the true one, a JSON object a line; NULL: none */
 } AxLmOptions;
 
 typedef struct {
@@ -33,7 +34,7 @@ typedef struct {
 typedef void (*AxLmProgress) (guint done, guint total, double seconds, gpointer user_data);
 
 /* images[n] (const AxDatasetImage *) with what the module perceives of them, plain[n] and mirrored[n]. answerer NULL: the rule answers, as a yardstick. FALSE with the errors
- * of the answerer or G_IO_ERROR_CANCELLED; *out is empty then. */
+ * of the answerer, of writing the answers, or G_IO_ERROR_CANCELLED; *out is empty then. */
 gboolean ax_eval_lm (const AxDataset *dataset, const GPtrArray *images, AxPerception *const *plain, AxPerception *const *mirrored, const AxLmAnswerer *answerer,
                      const AxLmOptions *options, AxLmProgress progress, gpointer user_data, GCancellable *cancellable, AxLmEvaluation *out, GError **error);
 void ax_lm_evaluation_clear (AxLmEvaluation *evaluation);

@@ -14,11 +14,18 @@ typedef struct {
   const char *split;
   AxRandom random;
   double weak;      /* weight of answers that only the text program gave; 0: none are made */
+  guint style;      /* of a report: which request it answers */
   guint serial;     /* of the image's samples, for their ids */
 } AxInstructSink;
 
 /* Takes both texts. */
 AxInstructSample *instruct_add (AxInstructSink *sink, AxInstructTask task, char *instruction, char *response, double weight);
+
+/* Says which question the sample is an instance of and which of its possible answers it gives, so that a training set can be balanced (instruct_balance.c). */
+void instruct_topic (AxInstructSample *sample, const char *topic, guint answer);
+
+/* Weights answers of one topic so that none is right by habit: "no" would be, of most findings. */
+void instruct_balance (GPtrArray *samples);
 
 /* TRUE with that probability. */
 gboolean instruct_chance (AxInstructSink *sink, double p);
@@ -31,6 +38,18 @@ char *instruct_box (AxInstructSink *sink, AxBox box, double jitter);
 
 /* A lung zone, a lung or a recess in which nothing was found although everything was looked for; -1 if there is none. */
 int instruct_empty_structure (AxInstructSink *sink);
+
+/* A region over one lung (now and then over both) of any size, as a user might draw it. FALSE where the structures' boxes are not trusted. */
+gboolean instruct_region (AxInstructSink *sink, AxBox *region);
+
+/* A part of a box, at least two fifths of either side. */
+AxBox instruct_part_of (AxInstructSink *sink, AxBox box);
+
+/* Takes `question`. Plain, or with its two options. `because` may follow a plain answer ("Yes, small right pleural effusion."). */
+AxInstructSample *instruct_add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *because);
+
+/* Questions about the place of regions, whatever is in them: what side, which zones. */
+void instruct_make_places (AxInstructSink *sink, guint count, gboolean closed);
 
 void instruct_make_anatomy (AxInstructSink *sink, guint count);
 void instruct_make_phrases (AxInstructSink *sink, guint count);

@@ -47,6 +47,8 @@ typedef struct {
   double weight;         /* 0..1, how far the answer may be trusted: 1 = a radiologist's boxes or exact truth, less = text-mined */
   gboolean has_boxes;
   AxBox boxes[AX_INSTRUCT_N_OBJECTS]; /* true boxes, pixels of the 1024 frame, order of spec section 3 */
+  const char *topic; /* interned, or NULL: what the question is an instance of, for balancing while a set is built; no file has it */
+  guint answer;      /* which of the topic's answers this is */
 } AxInstructSample;
 
 AxInstructSample *ax_instruct_sample_new (AxInstructTask task, const char *image_path);

@@ -253,6 +253,8 @@ ax_instruct_build (const AxInstructConfig *config, AxInstructProgress progress, 
     if (p == AX_SPLIT_TRAIN && config->model != NULL && source.graphs == NULL &&
         !add_seen (source.dataset, source.split, config, samples, cancellable, error))
       return FALSE;
+    if (p == AX_SPLIT_TRAIN)
+      instruct_balance (samples);
     g_autofree char *name = g_strconcat (file_names[p], ".json", NULL), *path = g_build_filename (config->out, name, NULL);
     if (g_cancellable_set_error_if_cancelled (cancellable, error) || !ax_instruct_save (samples, path, error))
       return FALSE;

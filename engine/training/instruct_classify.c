@@ -145,7 +145,27 @@ add_single (AxInstructSink *sink, guint label, gboolean value)
     g_string_append_printf (question, " Options:\n(%s) %s\n(%s) %s", tags[0], yes == 0 ? "Yes" : "No", tags[1], yes == 1 ? "Yes" : "No");
     answer = g_strdup_printf ("(%s) %s", tags[value ? yes : 1 - yes], value ? "Yes" : "No");
   }
-  instruct_add (sink, AX_INSTRUCT_CLASSIFICATION, g_string_free (question, FALSE), answer, 1);
+  g_autofree char *topic = g_strdup_printf ("label %s", disease);
+  instruct_topic (instruct_add (sink, AX_INSTRUCT_CLASSIFICATION, g_string_free (question, FALSE), answer, 1), topic, value != 0);
+}
+
+/* Where nobody read, the module's probability is what can be learnt: each answer is drawn with it, so that "yes" becomes as likely as the module holds it. */
+static void
+add_singles_by_chance (AxInstructSink *sink, guint count)
+{
+  const AxImageFacts *f = sink->facts;
+  guint8 order[AX_DATASET_N_LABELS];
+  for (guint made = 0; made < count;) {
+    const guint before = made;
+    instruct_shuffle (sink, order, AX_DATASET_N_LABELS);
+    for (guint i = 0; i < AX_DATASET_N_LABELS && made < count; i++)
+      if (f->trust[order[i]] > 0 && f->likely[order[i]] >= 0 && order[i] != AX_LABEL_NO_FINDING) {
+        add_single (sink, order[i], instruct_chance (sink, f->likely[order[i]]));
+        made++;
+      }
+    if (made == before)
+      return;
+  }
 }
 
 void
@@ -161,6 +181,10 @@ instruct_make_classification (AxInstructSink *sink, guint count)
       add_set (sink, positives, weight);
   }
   /* One disease at a time, as many present as absent ones where that can be; only what readers said. */
+  if (f->graded) {
+    add_singles_by_chance (sink, count);
+    return;
+  }
   guint8 order[AX_DATASET_N_LABELS];
   instruct_shuffle (sink, order, AX_DATASET_N_LABELS);
   for (guint value = 0; value < 2; value++) {

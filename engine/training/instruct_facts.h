@@ -52,6 +52,7 @@ typedef struct {
   gboolean complete;      /* every finding of the image that was looked for has its box among `findings` */
   AxMarkSet present, absent; /* of the drawn findings; looked for everywhere and not there */
   guint8 known[AX_DATASET_N_LABELS], value[AX_DATASET_N_LABELS]; /* labels, radiologists (or exact) */
+  gboolean graded;        /* likely[] are a model's probabilities, not a reading */
   float likely[AX_DATASET_N_LABELS], trust[AX_DATASET_N_LABELS]; /* as AxDatasetImage's target and weight: radiologists, else the text program */
 } AxImageFacts;
 

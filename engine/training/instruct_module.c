@@ -1,6 +1,7 @@
 /* instruct_module.c: see instruct_module.h. */
 #include "engine/training/instruct_module.h"
 
+#include <math.h>
 #include <string.h>
 
 #define BIT(m) (1u << (m))
@@ -72,8 +73,16 @@ ax_image_facts_from_module (const AxDatasetImage *image, const char *path, gbool
     f->known[named[i].label] = f->trust[named[i].label] = 1;
     f->likely[named[i].label] = f->value[named[i].label] = (f->present & BIT (named[i].mark)) != 0;
   }
+  f->graded = TRUE;
+  for (guint l = 0; l < AX_DATASET_N_LABELS && perception->probability != NULL; l++) {
+    const gboolean told = !isnan (perception->probability[l]);
+    f->trust[l] = told ? 1 : 0;
+    f->likely[l] = told ? perception->probability[l] : 0;
+  }
   f->known[AX_LABEL_NO_FINDING] = f->trust[AX_LABEL_NO_FINDING] = 1;
-  f->likely[AX_LABEL_NO_FINDING] = f->value[AX_LABEL_NO_FINDING] = f->normal;
+  f->value[AX_LABEL_NO_FINDING] = f->normal;
+  if (perception->probability == NULL)
+    f->likely[AX_LABEL_NO_FINDING] = f->normal;
   return f;
 }
 

@@ -19,21 +19,19 @@ pick (AxInstructSink *sink, const char *const *list, gsize n)
 
 /* ---- closed ---- */
 
-/* Takes `question`. Plain, or with its two options. `because` may follow a plain answer ("Yes, small right pleural effusion."). */
-static void
-add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *because)
+AxInstructSample *
+instruct_add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *because)
 {
   g_autofree char *text = question;
   if (instruct_chance (sink, 0.4)) {
-    instruct_add (sink, AX_INSTRUCT_CLOSED, g_strdup (text), because != NULL ? g_strdup_printf ("%s, %s.", yes ? "Yes" : "No", because) : g_strdup (yes ? "Yes." : "No."), 1);
-    return;
+    return instruct_add (sink, AX_INSTRUCT_CLOSED, g_strdup (text), because != NULL ? g_strdup_printf ("%s, %s.", yes ? "Yes" : "No", because) : g_strdup (yes ? "Yes." : "No."), 1);
   }
   static const char *const styles[][2] = { { "A", "B" }, { "a", "b" }, { "1", "2" } };
   const char *const *tags = styles[ax_random_below (&sink->random, 3)];
   const guint at = instruct_chance (sink, 0.5); /* which option is "yes" */
   const gboolean direct = instruct_chance (sink, 0.5);
   const char *tag = tags[yes ? at : 1 - at];
-  instruct_add (sink, AX_INSTRUCT_CLOSED,
+  return instruct_add (sink, AX_INSTRUCT_CLOSED,
                 g_strdup_printf ("%s Options:\n(%s) %s\n(%s) %s%s", text, tags[0], at == 0 ? "yes" : "no", tags[1], at == 1 ? "yes" : "no", ax_task_template (AX_TASK_CHOOSE, 0, AX_TEMPLATE_SUFFIX, direct ? 1 : 0)),
                 direct ? g_strdup_printf ("(%s)", tag) : g_strdup_printf ("(%s) %s", tag, yes ? "yes" : "no"), 1);
 }
@@ -49,8 +47,12 @@ static void
 ask_side (AxInstructSink *sink, AxMark mark, AxSide side, gboolean yes)
 {
   const char *word = side == AX_SIDE_LEFT ? "left" : "right";
-  add_closed (sink, ax_words_fill (PICK (sink, "Is there {} on the {}?", "Is {} seen on the {} side?", "Is there any {} on the {}?", "Is {} present on the {}?"), ax_mark_noun (mark), word),
-              yes, NULL);
+  g_autofree char *topic = g_strdup_printf ("side of %s", ax_mark_noun (mark));
+  instruct_topic (instruct_add_closed (sink,
+                                       ax_words_fill (PICK (sink, "Is there {} on the {}?", "Is {} seen on the {} side?", "Is there any {} on the {}?", "Is {} present on the {}?"),
+                                                      ax_mark_noun (mark), word),
+                                       yes, NULL),
+                  topic, yes);
 }
 
 /* Bits of AxSide on which a drawn mark lies. */
@@ -79,7 +81,7 @@ instruct_make_closed (AxInstructSink *sink, guint count)
     for (guint k = 0; k < f->n && because == NULL; k++)
       if (f->findings[k].mark == m)
         because = ax_finding_phrase (&f->findings[k], AX_PHRASE_FULL, ax_finding_noun (&f->findings[k], NULL));
-    add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) m)), TRUE, because);
+    instruct_topic (instruct_add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) m)), TRUE, because), ax_mark_noun ((AxMark) m), TRUE);
     yes++;
     const guint sides = sides_of (f, m);
     if (sides == 0 || (sides & BIT (AX_SIDE_NONE)) || yes >= limit)
@@ -96,16 +98,20 @@ instruct_make_closed (AxInstructSink *sink, guint count)
   for (guint i = 0; i < AX_MARK_N && f->read && no < MAX (yes, 2u) && no < limit; i++)
     if (f->absent & BIT (order[i])) {
       g_autofree char *because = g_strdup_printf ("no %s is seen", ax_mark_noun ((AxMark) order[i]));
-      add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) order[i])), FALSE, because);
+      instruct_topic (instruct_add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) order[i])), FALSE, because), ax_mark_noun ((AxMark) order[i]), FALSE);
       no++;
     }
   if (f->read && f->known[AX_LABEL_NO_FINDING])
-    add_closed (sink, g_strdup (PICK (sink, "Is this chest X-ray normal?", "Is the chest radiograph normal?", "Is the film free of abnormality?")), f->value[AX_LABEL_NO_FINDING], NULL);
+    instruct_topic (instruct_add_closed (sink, g_strdup (PICK (sink, "Is this chest X-ray normal?", "Is the chest radiograph normal?", "Is the film free of abnormality?")),
+                                         f->value[AX_LABEL_NO_FINDING], NULL),
+                    "normal", f->value[AX_LABEL_NO_FINDING] != 0);
   const gboolean heart_known = f->known[AX_LABEL_CARDIOMEGALY], large = heart_known ? f->value[AX_LABEL_CARDIOMEGALY] : f->heart_ratio > HEART_LARGE;
   if (f->ok && (heart_known || f->heart_ratio > HEART_LARGE || f->heart_ratio < HEART_NORMAL)) {
     g_autofree char *because = g_strdup_printf ("the cardiothoracic ratio is about %.2f", f->heart_ratio);
-    add_closed (sink, g_strdup (PICK (sink, "Is the heart enlarged?", "Is the cardiac silhouette enlarged?", "Is the heart larger than normal?")), large, because);
+    instruct_topic (instruct_add_closed (sink, g_strdup (PICK (sink, "Is the heart enlarged?", "Is the cardiac silhouette enlarged?", "Is the heart larger than normal?")), large, because),
+                    "heart", large);
   }
+  instruct_make_places (sink, count / 3, TRUE);
 }
 
 /* ---- open ---- */
@@ -214,4 +220,5 @@ instruct_make_open (AxInstructSink *sink, guint count)
     add_open (sink, g_strdup (PICK (sink, "What is the cardiothoracic ratio?", "How large is the cardiothoracic ratio?")), g_strdup_printf ("About %.2f", f->heart_ratio));
   else if (made < count)
     add_open (sink, g_strdup (PICK (sink, "What is the projection of this film?", "Is this film AP or PA?", "In which view was this X-ray taken?")), g_strdup (f->view == AX_VIEW_AP ? "AP" : "PA"));
+  instruct_make_places (sink, count / 2, FALSE);
 }

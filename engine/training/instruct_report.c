@@ -9,10 +9,19 @@
 
 #define PICK(sink, ...) pick (sink, (const char *const[]) { __VA_ARGS__ }, G_N_ELEMENTS (((const char *const[]) { __VA_ARGS__ })))
 
+/* The wording of a report follows from the wording of the request (`style`, its place in the list): what is asked for in other words is answered in other
+ * words, and every word of the answer can be learnt from the request and the image. */
 static const char *
-pick (AxInstructSink *sink, const char *const *list, gsize n)
+pick (const AxInstructSink *sink, const char *const *list, gsize n)
 {
-  return list[ax_random_below (&sink->random, n)];
+  return list[(sink->style + sink->style / 3) % n];
+}
+
+/* Style 1 answers "Write a comprehensive report:". */
+static gboolean
+comprehensive (const AxInstructSink *sink)
+{
+  return sink->style == 1;
 }
 
 static void
@@ -68,7 +77,7 @@ say_findings (AxInstructSink *sink, GString *out, AxMark mark)
   if (n == 0) { /* listed by the readers without a box */
     g_autofree char *phrase = with_article (ax_mark_noun (mark));
     sentence = g_strdup_printf ("There is %s.", phrase);
-  } else if (instruct_chance (sink, 0.6)) {
+  } else if (sink->style % 2 == 0) {
     g_autofree char *all = ax_join_words (full, n);
     sentence = g_strdup_printf ("There is %s.", all);
   } else {
@@ -88,11 +97,15 @@ say_heart (AxInstructSink *sink, GString *out)
     for (guint i = 0; i < f->n; i++)
       if (f->findings[i].mark == AX_MARK_CARDIOMEGALY)
         size = f->findings[i].size;
-    g_autofree char *sentence = instruct_chance (sink, 0.5) ? g_strdup_printf ("The heart is %senlarged.", degrees[size])
+    g_autofree char *sentence = sink->style % 2 == 0 ? g_strdup_printf ("The heart is %senlarged.", degrees[size])
                                                             : g_strdup_printf ("The cardiac silhouette is %senlarged.", degrees[size]);
     say (out, sentence);
   } else if (f->absent & MARK (CARDIOMEGALY))
     say (out, PICK (sink, "The heart is not enlarged.", "The heart size is normal.", "The cardiac silhouette is normal in size."));
+  if (comprehensive (sink) && f->ok && f->heart_ratio > 0.2 && f->heart_ratio < 1) {
+    g_autofree char *ratio = g_strdup_printf ("The cardiothoracic ratio is about %.2f.", f->heart_ratio);
+    say (out, ratio);
+  }
 }
 
 static void
@@ -111,7 +124,7 @@ say_lungs (AxInstructSink *sink, GString *out)
     say (out, PICK (sink, "The lungs are clear.", "Both lungs are clear.", "No focal lung abnormality is seen."));
   else if (f->absent & MARK (LUNG_OPACITY))
     say (out, PICK (sink, "No focal lung opacity is seen.", "There is no lung opacity.", "No consolidation is seen."));
-  else if ((f->absent & MARK (LUNG_LESION)) && instruct_chance (sink, 0.3))
+  else if ((f->absent & MARK (LUNG_LESION)) && comprehensive (sink))
     say (out, PICK (sink, "No lung mass or nodule is seen.", "There is no lung nodule."));
 }
 
@@ -137,7 +150,7 @@ say_bones (AxInstructSink *sink, GString *out)
 {
   if (sink->facts->present & MARK (FRACTURE))
     say_findings (sink, out, AX_MARK_FRACTURE);
-  else if ((sink->facts->absent & MARK (FRACTURE)) && instruct_chance (sink, 0.6))
+  else if ((sink->facts->absent & MARK (FRACTURE)) && (comprehensive (sink) || sink->style % 2 == 0))
     say (out, PICK (sink, "No rib fracture is seen.", "There is no rib fracture."));
 }
 
@@ -170,14 +183,19 @@ instruct_make_reports (AxInstructSink *sink, guint count)
   const AxImageFacts *f = sink->facts;
   if (!f->read || (f->present == 0 && f->absent == 0))
     return;
-  for (guint c = 0; c < count; c++) {
+  guint8 order[16];
+  const guint wordings = ax_words_count (AX_WORDS_REPORT_QUESTION);
+  g_assert (wordings <= G_N_ELEMENTS (order));
+  instruct_shuffle (sink, order, wordings);
+  for (guint c = 0; c < MIN (count, wordings); c++) {
+    sink->style = order[c];
     g_autoptr (GString) findings = g_string_new (NULL);
     say_lungs (sink, findings);
     say_pleura (sink, findings);
     say_heart (sink, findings);
     say_bones (sink, findings);
     g_autofree char *conclusion = impression (sink);
-    instruct_add (sink, AX_INSTRUCT_REPORT, g_strdup (ax_words_pick (AX_WORDS_REPORT_QUESTION, &sink->random)),
+    instruct_add (sink, AX_INSTRUCT_REPORT, g_strdup (ax_words (AX_WORDS_REPORT_QUESTION)[sink->style]),
                   g_strdup_printf ("Findings:\n%s\n\nImpression:\n%s", findings->str, conclusion), 1);
   }
 }

@@ -26,7 +26,7 @@ ax_lm_draw_init (AxLmDraw *d, const AxLmTrainConfig *config, const AxLmSamples *
         share += has[t] ? config->mix[t] / whole : 0;
       const char *dataset = ((AxInstructSample *) samples->samples->pdata[g_array_index (p->samples, guint, 0)])->dataset;
       const double *weight = dataset ? g_hash_table_lookup (config->datasets, dataset) : NULL;
-      sum += pow (share, config->rich) * (weight ? *weight : 1);
+      sum += pow (share, config->rich) * (weight ? *weight : 1) * (p->flip ? config->mirrored : 1);
       g_array_append_val (d->reach, sum);
     }
 }

@@ -4,21 +4,28 @@
 #include "engine/checkpoint/safetensors_writer.h"
 #include "engine/checkpoint/sha256.h"
 #include "engine/text/prompt.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_IMAGE ((gsize) 256 << 20)
 
-/* Numbers kept of a picture, one row of the file: image tokens, objects, boxes as the network gives them (centre and size, 0..1), and the place of each
- * sentence in its sub-database (whole numbers far below 2^24, exact in float32). */
-typedef struct { gsize image, objects, boxes, sentences, total; } Layout;
+/* Numbers kept of a picture, one row of the file: image tokens, objects, boxes as the network gives them (centre and size, 0..1), the place of each
+ * sentence in its sub-database (whole numbers far below 2^24, exact in float32), and the labels' logits. */
+typedef struct { gsize image, objects, boxes, sentences, labels, total; } Layout;
 
 static Layout
-layout_of (int tokens, int image_dim, int object_dim)
+layout_of (int tokens, int image_dim, int object_dim, int labels)
 {
-  Layout l = { (gsize) tokens * (gsize) image_dim, (gsize) AX_N_ANATOMY * (gsize) object_dim, 4 * AX_N_ANATOMY, AX_N_ANATOMY, 0 };
-  l.total = l.image + l.objects + l.boxes + l.sentences;
+  Layout l = { (gsize) tokens * (gsize) image_dim, (gsize) AX_N_ANATOMY * (gsize) object_dim, 4 * AX_N_ANATOMY, AX_N_ANATOMY, (gsize) labels, 0 };
+  l.total = l.image + l.objects + l.boxes + l.sentences + l.labels;
   return l;
+}
+
+static float *
+labels_of (const Layout *l, float *row)
+{
+  return row + l->total - l->labels;
 }
 
 void
@@ -28,6 +35,7 @@ ax_lm_perceptions_free (AxLmPerceptions *p)
     return;
   g_free (p->items);
   g_free (p->memory);
+  g_free (p->probabilities);
   g_clear_pointer (&p->sentences, ax_sentence_db_unref);
   g_free (p);
 }
@@ -135,16 +143,20 @@ perceive (AxModel *model, AxTape *tape, const char *data, gsize size, const char
         }
       row[l->image + l->objects + l->boxes + i] = (float) hit.index;
     }
+  memcpy (labels_of (l, row), out.image_logits->data, l->labels * sizeof (float));
   return TRUE;
 }
 
 static gboolean
-item_set (AxLmPerception *item, AxSentenceDb *db, const Layout *l, const float *row)
+item_set (AxLmPerception *item, AxModel *model, const Layout *l, float *row)
 {
   const float *boxes = row + l->image + l->objects, *index = boxes + l->boxes;
+  AxSentenceDb *db = ax_model_get_sentences (model);
   item->image = row;
   item->objects = row + l->image;
   item->cxcywh = boxes;
+  for (guint i = 0; i < l->labels; i++)
+    item->probability[i] = ax_model_label_known (model, i) ? (float) ax_model_probability (model, i, (double) labels_of (l, row)[i]) : NAN;
   for (guint i = 0; i < AX_N_ANATOMY; i++)
     {
       char text[AX_PROMPT_BOX_SIZE];
@@ -174,7 +186,7 @@ ax_lm_perceptions_load (AxModel *model, const AxLmSamples *a, const AxLmSamples 
       g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_MODEL, "%s has no sentence database; the prompt needs one", ax_model_folder (model));
       return NULL;
     }
-  Layout l = layout_of (side * side, c->hidden, c->proj_dim);
+  Layout l = layout_of (side * side, c->hidden, c->proj_dim, c->n_labels);
   g_autofree char *key = model_key (model, error);
   if (key == NULL)
     return NULL;
@@ -185,12 +197,15 @@ ax_lm_perceptions_load (AxModel *model, const AxLmSamples *a, const AxLmSamples 
   guint computed = 0;
   p->sentences = ax_sentence_db_ref (db);
   p->n = a->pictures->len + (b ? b->pictures->len : 0);
+  p->n_labels = (guint) c->n_labels;
   p->items = g_new0 (AxLmPerception, p->n);
   p->memory = g_new (float, p->n * l.total);
+  p->probabilities = g_new (float, p->n * l.labels + 1);
   for (guint i = 0; i < p->n; i++)
     {
       const AxLmPicture *picture = i < a->pictures->len ? a->pictures->pdata[i] : b->pictures->pdata[i - a->pictures->len];
       float *row = p->memory + i * l.total;
+      p->items[i].probability = p->probabilities + i * l.labels;
       gsize size;
       char hex[AX_SHA256_HEX_SIZE];
       g_autofree char *data = ax_data_file_read (picture->path, MAX_IMAGE, &size, error);
@@ -202,9 +217,9 @@ ax_lm_perceptions_load (AxModel *model, const AxLmSamples *a, const AxLmSamples 
       const float *known = g_hash_table_lookup (cached, name);
       if (known)
         memcpy (row, known, l.total * sizeof (float));
-      if (known == NULL || !item_set (&p->items[i], db, &l, row))
+      if (known == NULL || !item_set (&p->items[i], model, &l, row))
         {
-          if (!perceive (model, tape, data, size, picture->path, picture->flip, &l, row, error) || !item_set (&p->items[i], db, &l, row))
+          if (!perceive (model, tape, data, size, picture->path, picture->flip, &l, row, error) || !item_set (&p->items[i], model, &l, row))
             return NULL;
           computed++;
         }

@@ -15,12 +15,13 @@ typedef struct {
   const float *cxcywh;         /* [36, 4] in 0..1, as the network gives them */
   AxBox        boxes[AX_N_ANATOMY];      /* whole pixels of the 1024 frame, as the prompt prints them */
   const char  *sentences[AX_N_ANATOMY];  /* owned by the database */
+  float       *probability;    /* [n_labels]: calibrated; NaN for a label of which the module knows nothing */
 } AxLmPerception;
 
 typedef struct {
-  guint           n;
+  guint           n, n_labels;
   AxLmPerception *items;       /* in the order of the pictures asked for */
-  float          *memory;
+  float          *memory, *probabilities;
   AxSentenceDb   *sentences;
 } AxLmPerceptions;
 

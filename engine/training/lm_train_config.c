@@ -73,6 +73,8 @@ ax_lm_train_config_load (const char *path, GError **error)
   c->dropout = ax_config_number (&r, "dropout", 0.05, 0, 0.9);
   c->vocabulary = ax_config_number (&r, "vocabulary", FALSE, 0, 1) != 0;
   c->name_steps = (int) ax_config_number (&r, "name_steps", 0, 0, 1e6);
+  c->finding_steps = (int) ax_config_number (&r, "finding_steps", 0, 0, 1e6);
+  c->mirrored = ax_config_number (&r, "mirrored", 1, 0, 1);
   c->name_lr = ax_config_number (&r, "name_lr", 1e-3, 0, 1);
   c->system = ax_config_number (&r, "system", 1, 0, 1);
   c->vary = ax_config_number (&r, "vary", 0.1, 0, 1);

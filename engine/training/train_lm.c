@@ -1,8 +1,10 @@
 /* The training loop of the language part. See train_lm.h. */
 #include "engine/training/train_lm.h"
+#include "engine/training/dataset.h"
 #include "engine/training/lm_model.h"
 #include "engine/training/lm_draw.h"
 #include "engine/training/lm_report.h"
+#include "engine/training/lm_words.h"
 #include "engine/training/metrics_file.h"
 #include "engine/training/train_state.h"
 #include "kernels/bench.h"
@@ -141,6 +143,21 @@ load_data (Run *run, Report *report, GCancellable *cancellable, GError **error)
 }
 
 static gboolean
+name_findings (Run *run, GError **error)
+{
+  const AxLmTrainConfig *c = run->config;
+  g_autoptr (GPtrArray) labels = g_ptr_array_new_with_free_func (g_free);
+  double left[2];
+  for (guint l = 0; l < run->perceptions->n_labels; l++)
+    g_ptr_array_add (labels, g_ascii_strdown (ax_label_name (l), -1));
+  if (!ax_lm_words_name_findings (run->model, run->perceptions->items, run->train->pictures->len, labels->len, (const char *const *) labels->pdata,
+                                  c->finding_steps, c->name_lr, c->seed, left, error))
+    return FALSE;
+  g_info ("findings as words: %.2f of image tokens and %.2f of object tokens left", left[0], left[1]);
+  return TRUE;
+}
+
+static gboolean
 prepare (Run *run, gint64 *at, Report *report, GCancellable *cancellable, GError **error)
 {
   const AxLmTrainConfig *c = run->config;
@@ -163,7 +180,9 @@ prepare (Run *run, gint64 *at, Report *report, GCancellable *cancellable, GError
   run->gemma = run->model->gemma;
   gboolean resume = g_file_test (run->state, G_FILE_TEST_EXISTS);
   if (c->name_steps > 0 && !resume
-      && isnan (ax_lm_model_name_objects (run->model, run->perceptions->items, run->train->pictures->len, c->name_steps, c->name_lr, c->seed, error)))
+      && isnan (ax_lm_words_name_objects (run->model, run->perceptions->items, run->train->pictures->len, c->name_steps, c->name_lr, c->seed, error)))
+    return FALSE;
+  if (c->finding_steps > 0 && !resume && !name_findings (run, error))
     return FALSE;
   AxGemmaTrain groups = AX_GEMMA_TRAIN_HEADS;
   if (run->stage == AX_LM_INSTRUCT)
