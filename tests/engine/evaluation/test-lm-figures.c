@@ -358,6 +358,29 @@ fake_answer (gpointer self, const AxLmRequest *r, AxLmReply *reply, GCancellable
   return TRUE;
 }
 
+/* Every request on a line of its own, with the answer that the fake gives to it: the true one. */
+static void
+check_answers (const char *path, guint n)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, &error));
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), ==, n + 1);
+  guint reports = 0;
+  for (guint i = 0; i < n; i++) {
+    g_autoptr (JsonParser) parser = json_parser_new ();
+    g_assert_true (json_parser_load_from_data (parser, lines[i], -1, &error));
+    JsonObject *o = json_node_get_object (json_parser_get_root (parser));
+    if (strcmp (json_object_get_string_member (o, "task"), "Report Generation") != 0)
+      continue;
+    g_assert_cmpstr (json_object_get_string_member (o, "answer"), ==, json_object_get_string_member (o, "true"));
+    reports++;
+  }
+  g_assert_cmpuint (reports, >, 5);
+  g_remove (path);
+}
+
 static void
 test_evaluation (void)
 {
@@ -374,11 +397,14 @@ test_evaluation (void)
   }
   Fake fake = { 0 };
   const AxLmAnswerer who = { &fake, fake_open, fake_answer };
-  const AxLmOptions options = { TRUE, TRUE, 20, 2025 };
-  AxLmEvaluation e;
   g_autoptr (GError) error = NULL;
+  g_autofree char *folder = g_dir_make_tmp ("ax-lm-XXXXXX", &error), *answers = g_build_filename (folder, "answers.jsonl", NULL);
+  const AxLmOptions options = { TRUE, TRUE, 20, 2025, answers };
+  AxLmEvaluation e;
   g_assert_true (ax_eval_lm (real.dataset, real.images, list, list, &who, &options, NULL, NULL, NULL, &e, &error));
   g_assert_no_error (error);
+  check_answers (answers, e.n_requests);
+  g_rmdir (folder);
   g_assert_cmpuint (e.n_requests, ==, real.requests->len);
   g_assert_cmpuint (fake.n_answers, ==, e.n_requests + 2 * e.ablation[AX_CONTEXT_FULL].answered);
   g_assert_cmpuint (fake.n_open, <=, 4 * real.n); /* an image is opened once for all its requests in a context */

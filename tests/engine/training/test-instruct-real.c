@@ -1,4 +1,5 @@
 /* Instruction data of the real data set: every sample checked against what is known of its image. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,6 +115,18 @@ check_classification (const AxDatasetImage *image, const AxInstructSample *s)
     }
 }
 
+/* "Is <box> on the patient's left side?": against the middle between the two lungs' boxes. */
+static void
+check_place (const AxDatasetImage *image, const AxInstructSample *s, AxBox region)
+{
+  const char *q = s->instruction[0], *a = s->response[0];
+  const AxBox left = s->flip ? ax_box_mirror (image->boxes[11], 1024) : image->boxes[11], right = s->flip ? ax_box_mirror (image->boxes[20], 1024) : image->boxes[20];
+  const gboolean leftward = fabs (region.x1 + region.x2 - left.x1 - left.x2) < fabs (region.x1 + region.x2 - right.x1 - right.x2), asked_left = strstr (q, "left") != NULL;
+  g_autofree char *yes = tag_of (q, "yes");
+  const gboolean said = yes != NULL ? g_str_has_prefix (a, yes) : g_str_has_prefix (a, "Yes");
+  g_assert_cmpint (said, ==, leftward == asked_left);
+}
+
 static void
 check_sample (const Real *real, const AxInstructSample *s)
 {
@@ -126,8 +139,11 @@ check_sample (const Real *real, const AxInstructSample *s)
   g_assert_cmpint (n, >=, 0);
   g_assert_cmpint (boxes_in (q, boxes + n, (guint) (36 - n)), >=, 0);
   g_assert_true (g_utf8_validate (q, -1, NULL) && g_utf8_validate (a, -1, NULL) && *a != '\0' && strstr (q, "{}") == NULL && strstr (a, "{}") == NULL);
-  /* Nothing is denied on an image that no radiologist read. The heart's width is measured on the boxes. */
-  if (!read && s->weight == 1 && strstr (q, "heart") == NULL && strstr (q, "cardiac silhouette") == NULL)
+  /* Nothing is denied on an image that no radiologist read. The heart's width is measured on the boxes, and so is the place of a region. */
+  const gboolean place = s->task == AX_INSTRUCT_CLOSED && strstr (q, "<box>") != NULL;
+  if (place)
+    check_place (image, s, boxes[n]);
+  if (!read && !place && s->weight == 1 && strstr (q, "heart") == NULL && strstr (q, "cardiac silhouette") == NULL)
     g_assert_false (g_str_has_prefix (a, "No") || strstr (a, ") no") != NULL || strstr (a, "is no ") != NULL);
   if (!read)
     g_assert_cmpint (s->task, !=, AX_INSTRUCT_REPORT);

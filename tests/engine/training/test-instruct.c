@@ -4,6 +4,7 @@
 
 #include "engine/anatomix.h"
 #include "engine/task/task.h"
+#include "engine/training/instruct-private.h"
 #include "engine/training/instruct_build.h"
 #include "engine/training/instruct_graph.h"
 #include "engine/training/instruct_phrases.h"
@@ -415,6 +416,29 @@ test_templates (void)
   g_test_message ("%u wordings are templates of the program", compared);
 }
 
+/* Nine "no" for one "yes": together they weigh about the same; a topic that knows one answer weighs little; other samples keep their weight. */
+static void
+test_balance (void)
+{
+  g_autoptr (GPtrArray) samples = g_ptr_array_new_with_free_func ((GDestroyNotify) ax_instruct_sample_free);
+  for (guint i = 0; i < 16; i++) {
+    AxInstructSample *s = ax_instruct_sample_new (AX_INSTRUCT_CLOSED, "x.png");
+    if (i < 10)
+      instruct_topic (s, "effusion", i == 0);
+    else if (i < 13)
+      instruct_topic (s, "fracture", 0);
+    g_ptr_array_add (samples, s);
+  }
+  instruct_balance (samples);
+#define WEIGHT(i) (((AxInstructSample *) samples->pdata[i])->weight)
+  g_assert_cmpfloat (WEIGHT (0), ==, 1); /* the heaviest is 1 */
+  g_assert_cmpfloat (WEIGHT (0) / WEIGHT (1), >, 4);
+  g_assert_cmpfloat (WEIGHT (0) / WEIGHT (1), <, 9);
+  g_assert_cmpfloat_with_epsilon (WEIGHT (0) / WEIGHT (15), 3, 1e-9);
+  g_assert_cmpfloat_with_epsilon (WEIGHT (10) / WEIGHT (15), 0.25, 1e-9);
+#undef WEIGHT
+}
+
 int
 main (int argc, char **argv)
 {
@@ -425,6 +449,7 @@ main (int argc, char **argv)
   g_test_add_func ("/instruct/words", test_words);
   g_test_add_func ("/instruct/places", test_places);
   g_test_add_func ("/instruct/unread", test_unread);
+  g_test_add_func ("/instruct/balance", test_balance);
   g_test_add_func ("/instruct/phantom", test_phantom);
   g_test_add_func ("/instruct/graph", test_graph);
   g_test_add_func ("/instruct/graph-folder", test_graph_folder);
