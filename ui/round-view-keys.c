@@ -1,7 +1,10 @@
 /* The actions round.* of AxRoundView, and its keys. */
 #include "ui/round-view-private.h"
 
+#include "ui/key-name.h"
+#include "ui/keymap.h"
 #include <glib/gi18n-lib.h>
+#include <string.h>
 
 static AxRoundPhase phase_of(AxRoundView *self) { return self->player ? ax_round_player_get_phase(self->player) : AX_ROUND_OVER; }
 static gboolean is_asking(AxRoundView *self) { return phase_of(self) == AX_ROUND_ASKING; }
@@ -165,47 +168,62 @@ static gboolean on_key_first(GtkEventControllerKey *controller, guint key, guint
   return TRUE;
 }
 
-static gboolean on_control_key(AxRoundView *self, guint key) {
-  switch (key) {
-  case GDK_KEY_z: ax_undo_undo(self->undo); return TRUE;
-  case GDK_KEY_Z: ax_undo_redo(self->undo); return TRUE;
-  default: return FALSE;
-  }
+/* What the picture of a round has in common with the window's own. TRUE when the command is one of these. */
+static gboolean do_in_picture(AxRoundView *self, const char *action) {
+  AxViewport *viewport = ax_canvas_get_viewport(self->canvas);
+  AxMarkTool *tool = ax_canvas_get_tool(self->canvas);
+
+  if (strcmp(action, "win.fit") == 0)
+    ax_viewport_fit(viewport);
+  else if (strcmp(action, "win.invert") == 0)
+    ax_viewport_set_inverted(viewport, !ax_viewport_get_inverted(viewport));
+  else if (strcmp(action, "win.reset-window") == 0)
+    ax_canvas_reset_window(self->canvas);
+  else if (strcmp(action, "win.next-handle") == 0)
+    ax_mark_tool_next_handle(tool);
+  else if (strcmp(action, "win.next-mark") == 0)
+    ax_mark_tool_select_next(tool, 1);
+  else if (strcmp(action, "win.previous-mark") == 0)
+    ax_mark_tool_select_next(tool, -1);
+  else if (strcmp(action, "win.delete-mark") == 0)
+    ax_marks_remove(self->marks, ax_marks_get_selected(self->marks));
+  else if (strcmp(action, "win.undo") == 0)
+    ax_undo_undo(self->undo);
+  else if (strcmp(action, "win.redo") == 0)
+    ax_undo_redo(self->undo);
+  else
+    return FALSE;
+  return TRUE;
+}
+
+/* The round's own commands go before the window's. */
+static gboolean do_command(AxRoundView *self, guint key, GdkModifierType state) {
+  g_autofree char *name = ax_key_name(key, state);
+  int own = name ? ax_keymap_find(ax_keymap_get_default(), AX_KEYS_ROUND, name) : -1;
+  int other = name && own < 0 ? ax_keymap_find(ax_keymap_get_default(), AX_KEYS_VIEW, name) : -1;
+
+  if (own >= 0)
+    activate(self, ax_command_get((guint)own)->action);
+  return own >= 0 || (other >= 0 && do_in_picture(self, ax_command_get((guint)other)->action));
 }
 
 /* What the focused control leaves over. A plain key never reaches the window, whose keys are for another picture. */
 static gboolean on_key(GtkEventControllerKey *controller, guint key, guint code, GdkModifierType state, AxRoundView *self) {
-  AxViewport *viewport = ax_canvas_get_viewport(self->canvas);
-
   if (!self->player)
     return FALSE;
-  if (state & GDK_CONTROL_MASK)
-    return on_control_key(self, key);
-  if (state & GDK_ALT_MASK)
-    return FALSE;
-  if (key >= GDK_KEY_1 && key <= GDK_KEY_9) {
+  if (!(state & (GDK_CONTROL_MASK | GDK_ALT_MASK)) && key >= GDK_KEY_1 && key <= GDK_KEY_9) {
     if (is_asking(self))
       ax_round_input_choose(self->input, key - GDK_KEY_0);
     return TRUE;
   }
+  if (do_command(self, key, state))
+    return TRUE;
+  if (state & (GDK_CONTROL_MASK | GDK_ALT_MASK))
+    return FALSE;
   switch (key) {
-  case GDK_KEY_Right:
-  case GDK_KEY_Page_Down: activate(self, "round.next"); return TRUE;
-  case GDK_KEY_Left:
-  case GDK_KEY_Page_Up: activate(self, "round.previous"); return TRUE;
   case GDK_KEY_Return:
   case GDK_KEY_KP_Enter: go_on(self); return TRUE;
   case GDK_KEY_Escape: escape(self); return TRUE;
-  case GDK_KEY_h: activate(self, "round.hint"); return TRUE;
-  case GDK_KEY_m: activate(self, "round.show-model"); return TRUE;
-  case GDK_KEY_p: activate(self, "round.presenter"); return TRUE;
-  case GDK_KEY_d: activate(self, "round.draw"); return TRUE;
-  case GDK_KEY_0: ax_viewport_fit(viewport); return TRUE;
-  case GDK_KEY_i: ax_viewport_set_inverted(viewport, !ax_viewport_get_inverted(viewport)); return TRUE;
-  case GDK_KEY_w: ax_canvas_reset_window(self->canvas); return TRUE;
-  case GDK_KEY_period: ax_mark_tool_next_handle(ax_canvas_get_tool(self->canvas)); return TRUE;
-  case GDK_KEY_n: ax_mark_tool_select_next(ax_canvas_get_tool(self->canvas), 1); return TRUE;
-  case GDK_KEY_Delete: ax_marks_remove(self->marks, ax_marks_get_selected(self->marks)); return TRUE;
   default: return gdk_keyval_to_unicode(key) >= 32 && key != GDK_KEY_space;
   }
 }

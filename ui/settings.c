@@ -81,6 +81,20 @@ void ax_settings_set_string(const char *key, const char *value) {
     g_settings_set_string(ax_settings_get(), key, value);
 }
 
+GVariant *ax_settings_get_value(const char *key, const GVariantType *type) {
+  GSettings *settings = with_key(key);
+  g_autoptr(GVariant) value = settings ? g_settings_get_value(settings, key) : NULL;
+
+  return value && g_variant_is_of_type(value, type) ? g_steal_pointer(&value) : NULL;
+}
+
+void ax_settings_set_value(const char *key, GVariant *value) {
+  g_autoptr(GVariant) owned = g_variant_ref_sink(value);
+
+  if (with_key(key))
+    g_settings_set_value(ax_settings_get(), key, owned);
+}
+
 /* ---- recent files: URIs in the settings, since a path need not be text ---- */
 
 static char **get_uris(void) {

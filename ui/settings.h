@@ -19,6 +19,10 @@ void ax_settings_set_int(const char *key, int value);
 char *ax_settings_get_string(const char *key, const char *otherwise);
 void ax_settings_set_string(const char *key, const char *value);
 
+/* NULL when there are no settings or the key is of another type. Setting takes a floating value. */
+GVariant *ax_settings_get_value(const char *key, const GVariantType *type);
+void ax_settings_set_value(const char *key, GVariant *value);
+
 /* Paths of the files opened last, the newest first; NULL-terminated, never NULL. Files that are gone are left out. */
 char **ax_recent_list(void);
 /* Puts the path first. */

@@ -1,4 +1,4 @@
-/* The actions win.* of AxMainWindow, and their keys. */
+/* The actions win.* of AxMainWindow. */
 #include "ui/window-private.h"
 
 #include "ui/settings.h"
@@ -10,25 +10,6 @@ static const char *const group_actions[AX_N_GROUPS] = {
   [AX_GROUP_MEDIASTINUM] = "group-mediastinum",
   [AX_GROUP_BONES] = "group-bones",
   [AX_GROUP_DIAPHRAGM] = "group-diaphragm",
-};
-
-/* Keys go through a controller of the window in the bubble phase, not through application accelerators, which would take single
- * letters away from the search entry. */
-static const AxKey keys[] = {
-  {"<Control>o", "win.open"},
-  {"<Control>v", "win.paste"},
-  {"Left", "win.previous"},
-  {"Right", "win.next"},
-  {"b", "win.boxes"},
-  {"v", "win.hide-structure"},
-  {"m", "win.mirror"},
-  {"F5", "win.perceive"},
-  {"<Control>f", "win.search"},
-  {"Escape", "win.cancel"},
-  {"F1", "win.shortcuts"},
-  {"<Control>question", "win.shortcuts"},
-  {"<Control><Shift>question", "win.shortcuts"},
-  {"<Control>q", "win.quit"},
 };
 
 static void on_open(GSimpleAction *action, GVariant *parameter, gpointer self) {
@@ -75,14 +56,6 @@ static void on_cancel(GSimpleAction *action, GVariant *parameter, gpointer data)
   } else if (self->toast) {
     adw_toast_dismiss(self->toast);
   }
-}
-
-static void on_shortcuts(GSimpleAction *action, GVariant *parameter, gpointer self) {
-  g_autoptr(GtkBuilder) builder = gtk_builder_new_from_resource("/org/anatomix/Viewer/ui/shortcuts.ui");
-  GtkWindow *window = GTK_WINDOW(gtk_builder_get_object(builder, "shortcuts"));
-
-  gtk_window_set_transient_for(window, self);
-  gtk_window_present(window);
 }
 
 static void on_about(GSimpleAction *action, GVariant *parameter, gpointer data) {
@@ -170,33 +143,6 @@ void ax_main_window_update_actions(AxMainWindow *self) {
   ax_main_window_update_ask(self);
 }
 
-static GtkEventController *new_controller(const AxKey *list, guint n) {
-  GtkEventController *controller = gtk_shortcut_controller_new();
-
-  for (guint i = 0; i < n; i++) {
-    g_autofree char *name = NULL;
-    g_autoptr(GVariant) target = NULL;
-    GtkShortcut *shortcut;
-
-    g_assert(g_action_parse_detailed_name(list[i].action, &name, &target, NULL));
-    shortcut = gtk_shortcut_new(gtk_shortcut_trigger_parse_string(list[i].trigger), gtk_named_action_new(name));
-    gtk_shortcut_set_arguments(shortcut, target);
-    gtk_shortcut_controller_add_shortcut(GTK_SHORTCUT_CONTROLLER(controller), shortcut);
-  }
-  return controller;
-}
-
-void ax_main_window_add_keys(AxMainWindow *self, const AxKey *list, guint n) {
-  gtk_widget_add_controller(GTK_WIDGET(self), new_controller(list, n));
-}
-
-/* The overlay would take the first Escape for itself while it shows a toast, so what lies in it gets the key before. */
-static void add_escape(AxMainWindow *self) {
-  static const AxKey escape = {"Escape", "win.cancel"};
-
-  gtk_widget_add_controller(adw_toast_overlay_get_child(self->toasts), new_controller(&escape, 1));
-}
-
 void ax_main_window_add_actions(AxMainWindow *self) {
   static const GActionEntry entries[] = {
     {"open", on_open},
@@ -207,7 +153,6 @@ void ax_main_window_add_actions(AxMainWindow *self) {
     {"search", on_search},
     {"hide-structure", on_hide},
     {"cancel", on_cancel},
-    {"shortcuts", on_shortcuts},
     {"about", on_about},
     {"close-hint", on_close_hint},
     {"quit", on_quit},
@@ -223,8 +168,6 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
   g_signal_connect_object(self->visibility, "changed", G_CALLBACK(on_visibility), self, G_CONNECT_SWAPPED);
   ax_visibility_set_all(self->visibility, ax_settings_get_boolean("show-boxes", TRUE));
-  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
-  add_escape(self);
   ax_main_window_add_open_actions(self);
   ax_main_window_add_view_actions(self);
   ax_main_window_add_mark_actions(self);
@@ -233,4 +176,5 @@ void ax_main_window_add_actions(AxMainWindow *self) {
   ax_main_window_add_export_actions(self);
   ax_main_window_add_ask_actions(self);
   ax_main_window_add_settings(self);
+  ax_main_window_add_keys(self);
 }

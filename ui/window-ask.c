@@ -3,11 +3,6 @@
 
 #include <glib/gi18n-lib.h>
 
-static const AxKey keys[] = {
-  {"<Shift>r", "win.ask::report"}, {"<Shift>d", "win.ask::describe"}, {"<Shift>g", "win.ask::diagnose"}, {"<Shift>f", "win.ask::detect"},
-  {"slash", "win.ask-entry::locate"}, {"q", "win.ask-entry::ask"},
-};
-
 /* The selected region, or all of them. */
 static guint get_regions(AxMainWindow *self, AxBox boxes[AX_TASK_MAX_BOXES + 1]) {
   AxMarks *marks = ax_document_get_marks(self->document);
@@ -113,7 +108,6 @@ void ax_main_window_add_ask_actions(AxMainWindow *self) {
   static const GActionEntry entries[] = {{"ask", on_ask, "s"}, {"ask-entry", on_ask_entry, "s"}, {"mirror-text", on_mirror_text}};
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
-  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
   self->asker = ax_asker_new(self->document, self->session);
   g_signal_connect_object(self->ask_panel, "ask", G_CALLBACK(on_panel_ask), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(self->ask_panel, "light", G_CALLBACK(on_light), self, G_CONNECT_SWAPPED);

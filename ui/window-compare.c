@@ -4,13 +4,6 @@
 #include "ui/settings.h"
 #include <glib/gi18n-lib.h>
 
-static const AxKey keys[] = {
-  {"p", "win.compare"},
-  {"x", "win.swap"},
-  {"g", "win.link-views"},
-  {"t", "win.film-strip"},
-};
-
 static gboolean is_comparing(AxMainWindow *self) { return gtk_widget_get_visible(self->prior_box); }
 
 static void put_state(AxMainWindow *self, const char *name, gboolean state) {
@@ -143,7 +136,6 @@ void ax_main_window_add_compare_actions(AxMainWindow *self) {
   gboolean strip = ax_settings_get_boolean("show-film-strip", FALSE);
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
-  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
   put_state(self, "link-views", ax_settings_get_boolean("link-views", TRUE));
   put_state(self, "film-strip", strip);
   gtk_revealer_set_reveal_child(self->strip_revealer, strip);

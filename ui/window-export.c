@@ -6,13 +6,6 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
-static const AxKey keys[] = {
-  {"<Control>c", "win.copy"},
-  {"<Control>s", "win.export::png"},
-  {"<Control>p", "win.export::pdf"},
-  {"<Control><Shift>s", "win.export::json"},
-};
-
 static AxExport *make_export(AxMainWindow *self, gboolean anonymous) {
   AxCanvas *canvas = ax_main_window_get_active_canvas(self);
 
@@ -197,5 +190,4 @@ void ax_main_window_add_export_actions(AxMainWindow *self) {
   static const GActionEntry entries[] = {{"export", on_export, "s"}, {"copy", on_copy}};
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
-  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
 }

@@ -4,13 +4,6 @@
 #include "ui/measure.h"
 #include <glib/gi18n-lib.h>
 
-static const AxKey keys[] = {
-  {"l", "win.tool::length"}, {"a", "win.tool::angle"},     {"e", "win.tool::region"},         {"d", "win.tool::box"},
-  {"c", "win.ratio"},        {"k", "win.calibrate"},       {"Delete", "win.delete-mark"},     {"BackSpace", "win.delete-mark"},
-  {"n", "win.next-mark"},    {"<Shift>n", "win.previous-mark"}, {"period", "win.next-handle"}, {"<Control>Delete", "win.delete-marks"},
-  {"<Control>z", "win.undo"}, {"<Control><Shift>z", "win.redo"}, {"<Control>y", "win.redo"},
-};
-
 static const char *const tool_words[AX_N_TOOLS] = {
   [AX_TOOL_SELECT] = "select", [AX_TOOL_LENGTH] = "length", [AX_TOOL_ANGLE] = "angle", [AX_TOOL_REGION] = "region", [AX_TOOL_BOX] = "box",
 };
@@ -181,7 +174,6 @@ void ax_main_window_add_mark_actions(AxMainWindow *self) {
   };
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
-  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
   for (int i = 0; i < 2; i++) {
     AxDocument *document = i ? self->prior : self->document;
     AxCanvas *canvas = i ? self->prior_canvas : self->canvas;

@@ -26,11 +26,13 @@ struct _AxMainWindow {
   AxRoundView *round;            /* of the content, once a round was played; or NULL */
   char *round_path;              /* of the round to which the last case went, or NULL */
   AxVisibility *visibility;
+  GtkEventController *keys;      /* what listens to them */
   AdwToast *toast;               /* the last one that said something; weak */
   GArray *presets;               /* AxPreset of the image, made when first asked for */
   /* of the template */
   AdwToastOverlay *toasts;
   AdwWindowTitle *title;
+  GtkMenuButton *menu_button;
   GtkStack *content;
   AdwStatusPage *error_page;
   GtkBox *empty_box;
@@ -53,11 +55,6 @@ struct _AxMainWindow {
   GMenu *canvas_menu, *recent_menu, *presets_menu;
 };
 
-/* A key and its action, as gtk_shortcut_trigger_parse_string() and g_action_parse_detailed_name() read them. */
-typedef struct {
-  const char *trigger, *action;
-} AxKey;
-
 /* window.c */
 void ax_main_window_update(AxMainWindow *self); /* page, progress, status, sensitivity of actions, from the document's state */
 void ax_main_window_show_loaded(AxDocument *document, AxCanvas *canvas); /* shows an image that was just read, as it was left */
@@ -69,8 +66,11 @@ AxDocument *ax_main_window_get_active_document(AxMainWindow *self);
 /* window-actions.c */
 void ax_main_window_add_actions(AxMainWindow *self);
 void ax_main_window_update_actions(AxMainWindow *self);
-void ax_main_window_add_keys(AxMainWindow *self, const AxKey *keys, guint n_keys);
 void ax_main_window_enable(AxMainWindow *self, const char *action, gboolean enabled);
+
+/* window-keys.c: once all actions are there */
+void ax_main_window_add_keys(AxMainWindow *self);
+void ax_main_window_show_keys(AxMainWindow *self, GtkWidget *widget); /* in the tooltips of it and what it holds */
 
 /* window-view.c */
 void ax_main_window_add_view_actions(AxMainWindow *self);

@@ -10,11 +10,6 @@
 #define N_IMAGES 12
 #define N_CASES 20
 
-static const AxKey keys[] = {
-  {"<Control>r", "win.round-open"},
-  {"<Control>t", "win.round-add"},
-};
-
 gboolean ax_main_window_is_in_round(AxMainWindow *self) { return self->round && ax_round_view_get_player(self->round); }
 
 static void leave(AxMainWindow *self) {
@@ -30,6 +25,7 @@ static AxRoundView *show_round(AxMainWindow *self) {
     g_signal_connect_object(self->round, "leave", G_CALLBACK(leave), self, G_CONNECT_SWAPPED);
     g_signal_connect_object(self->round, "message", G_CALLBACK(ax_main_window_toast), self, G_CONNECT_SWAPPED);
     gtk_stack_add_named(self->content, GTK_WIDGET(self->round), "round");
+    ax_main_window_show_keys(self, GTK_WIDGET(self->round));
   }
   gtk_stack_set_visible_child_name(self->content, "round");
   return self->round;
@@ -290,5 +286,4 @@ void ax_main_window_add_round_actions(AxMainWindow *self) {
   };
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
-  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
 }

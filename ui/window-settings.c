@@ -1,6 +1,7 @@
 /* What AxMainWindow keeps from one time to the next: its size, and whether the program is dark. */
 #include "ui/window-private.h"
 
+#include "ui/preferences.h"
 #include "ui/settings.h"
 
 static void apply_style(const char *style) {
@@ -35,6 +36,7 @@ void ax_main_window_add_settings(AxMainWindow *self) {
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
   g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(G_ACTION_MAP(self), "style")), g_variant_new_string(style));
   apply_style(style);
+  ax_text_size_apply();
   gtk_window_set_default_size(GTK_WINDOW(self), MAX(ax_settings_get_int("window-width", 1280), 640), MAX(ax_settings_get_int("window-height", 800), 480));
   if (ax_settings_get_boolean("window-maximized", FALSE))
     gtk_window_maximize(GTK_WINDOW(self));

@@ -5,16 +5,6 @@
 #include "ui/view-state.h"
 #include <glib/gi18n-lib.h>
 
-static const AxKey keys[] = {
-  {"0", "win.fit"},        {"KP_0", "win.fit"},     {"f", "win.fit"},       {"z", "win.one-to-one"}, {"i", "win.invert"},
-  {"r", "win.rotate"},     {"h", "win.flip"},       {"w", "win.reset-window"},
-  {"1", "win.preset(0)"},  {"KP_1", "win.preset(0)"}, {"2", "win.preset(1)"}, {"KP_2", "win.preset(1)"},
-  {"3", "win.preset(2)"},  {"KP_3", "win.preset(2)"}, {"4", "win.preset(3)"}, {"KP_4", "win.preset(3)"},
-  {"5", "win.preset(4)"},  {"KP_5", "win.preset(4)"}, {"6", "win.preset(5)"}, {"KP_6", "win.preset(5)"},
-  {"7", "win.preset(6)"},  {"KP_7", "win.preset(6)"}, {"8", "win.preset(7)"}, {"KP_8", "win.preset(7)"},
-  {"9", "win.preset(8)"},  {"KP_9", "win.preset(8)"},
-};
-
 static AxViewport *active_viewport(AxMainWindow *self) { return ax_canvas_get_viewport(ax_main_window_get_active_canvas(self)); }
 
 static void on_fit(GSimpleAction *action, GVariant *parameter, gpointer self) { ax_viewport_fit(active_viewport(self)); }
@@ -113,5 +103,4 @@ void ax_main_window_add_view_actions(AxMainWindow *self) {
   };
 
   g_action_map_add_action_entries(G_ACTION_MAP(self), entries, G_N_ELEMENTS(entries), self);
-  ax_main_window_add_keys(self, keys, G_N_ELEMENTS(keys));
 }

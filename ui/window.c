@@ -287,6 +287,7 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   gtk_widget_class_set_template_from_resource(widget_class, "/org/anatomix/Viewer/ui/window.ui");
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, toasts);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, title);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, menu_button);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, content);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, error_page);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, empty_box);

@@ -1,6 +1,12 @@
 /* The window under Xvfb, driven by real mouse and key events, on the session of fake-session.c: what is around the pictures, such as inspector and shortcuts. */
 #include "tests/ui/window-fixture.h"
 
+#include "ui/key-editor.h"
+#include "ui/key-name.h"
+#include "ui/keymap.h"
+#include "ui/preferences.h"
+#include "ui/settings.h"
+
 #include <string.h>
 
 /* ---- the inspector's page ---- */
@@ -109,10 +115,203 @@ static void test_escape(void) {
   ax_fixture_close_window(window);
 }
 
+/* ---- keys ---- */
+
+/* The names that the table has are those that GTK gives these keys, and the ones that a person's keys get. */
+static void test_key_names(void) {
+  static const struct {
+    guint key;
+    GdkModifierType state;
+    const char *name;
+  } pressed[] = {
+    {GDK_KEY_r, 0, "r"}, {GDK_KEY_R, GDK_SHIFT_MASK, "<Shift>r"}, {GDK_KEY_R, GDK_LOCK_MASK, "r"}, {GDK_KEY_slash, GDK_SHIFT_MASK, "slash"},
+    {GDK_KEY_Z, GDK_SHIFT_MASK | GDK_CONTROL_MASK, "<Shift><Control>z"}, {GDK_KEY_Delete, GDK_CONTROL_MASK, "<Control>Delete"}, {GDK_KEY_F5, GDK_SHIFT_MASK, "<Shift>F5"},
+    {GDK_KEY_KP_1, 0, "KP_1"}, {GDK_KEY_Left, GDK_SHIFT_MASK, "<Shift>Left"}, {GDK_KEY_Shift_L, GDK_SHIFT_MASK, NULL}, {GDK_KEY_ISO_Level3_Shift, 0, NULL},
+  };
+
+  for (guint i = 0; i < ax_command_get_n(); i++) {
+    g_auto(GStrv) keys = g_strsplit(ax_command_get(i)->keys, " ", -1);
+
+    for (guint k = 0; keys[k] && *keys[k]; k++) {
+      g_autofree char *name = NULL;
+      GdkModifierType modifiers;
+      guint key;
+
+      g_assert_true(gtk_accelerator_parse(keys[k], &key, &modifiers));
+      name = gtk_accelerator_name(key, modifiers);
+      g_assert_cmpstr(name, ==, keys[k]);
+    }
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(pressed); i++) {
+    g_autofree char *name = ax_key_name(pressed[i].key, pressed[i].state);
+
+    g_assert_cmpstr(name, ==, pressed[i].name);
+  }
+}
+
+static GtkWindow *window_of_type(GType type) {
+  g_autoptr(GList) windows = gtk_window_list_toplevels();
+
+  for (GList *l = windows; l; l = l->next)
+    if (G_TYPE_CHECK_INSTANCE_TYPE(l->data, type) && gtk_widget_get_mapped(l->data))
+      return l->data;
+  return NULL;
+}
+
+static gboolean has_window(gpointer type) { return window_of_type(*(GType *)type) != NULL; }
+static gboolean has_no_window(gpointer type) { return window_of_type(*(GType *)type) == NULL; }
+
+/* Clicks on a command's row and presses keys in the window that comes. */
+static void edit_key(AxPreferences *preferences, const char *action, const char *keys, const char *note) {
+  GType type = AX_TYPE_KEY_EDITOR;
+  GtkWidget *row = ax_preferences_find_row(preferences, (guint)ax_command_find(action));
+
+  ax_test_focus(GTK_WINDOW(preferences));
+  gtk_widget_grab_focus(row); /* which scrolls to it */
+  ax_test_run_for(300);
+  ax_test_xdotool("key Return");
+  ax_test_wait(has_window, &type);
+  ax_test_focus(window_of_type(type));
+  ax_test_xdotool("key %s", keys);
+  g_assert_nonnull(strstr(ax_key_editor_get_note(AX_KEY_EDITOR(window_of_type(type))), note));
+  ax_test_xdotool("key Return");
+  ax_test_wait(has_no_window, &type);
+}
+
+static char *accel_of(GMenuModel *menu, const char *action) {
+  char *found = NULL;
+
+  for (int i = 0; !found && i < g_menu_model_get_n_items(menu); i++) {
+    static const char *const links[] = {G_MENU_LINK_SECTION, G_MENU_LINK_SUBMENU};
+    g_autofree char *name = NULL;
+
+    if (g_menu_model_get_item_attribute(menu, i, "action", "s", &name) && g_str_equal(name, action))
+      return g_menu_model_get_item_attribute(menu, i, "accel", "s", &found) ? found : g_strdup("none");
+    for (int k = 0; !found && k < 2; k++) {
+      g_autoptr(GMenuModel) link = g_menu_model_get_item_link(menu, i, links[k]);
+
+      found = link ? accel_of(link, action) : NULL;
+    }
+  }
+  return found;
+}
+
+static void assert_accel(AxMainWindow *window, const char *action, const char *key) {
+  g_autofree char *accel = accel_of(gtk_menu_button_get_menu_model(window->menu_button), action);
+
+  g_assert_cmpstr(accel, ==, key);
+}
+
+static GtkWidget *find_by_action(GtkWidget *widget, const char *action) {
+  if (GTK_IS_ACTIONABLE(widget) && g_strcmp0(gtk_actionable_get_action_name(GTK_ACTIONABLE(widget)), action) == 0)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child)) {
+    GtkWidget *found = find_by_action(child, action);
+
+    if (found)
+      return found;
+  }
+  return NULL;
+}
+
+/* The line of the list of all keys whose id is that action. */
+static char *key_in_list(GtkWidget *widget, const char *title) {
+  if (GTK_IS_SHORTCUTS_SHORTCUT(widget)) {
+    g_autofree char *own = NULL, *key = NULL;
+
+    g_object_get(widget, "title", &own, "accelerator", &key, NULL);
+    if (g_str_equal(own, title))
+      return g_steal_pointer(&key);
+  }
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child)) {
+    char *found = key_in_list(child, title);
+
+    if (found)
+      return found;
+  }
+  return NULL;
+}
+
+/* Another key for a command: in the window, the menu, the tooltip and the list; whose it was; the usual ones again. */
+static void test_shortcuts(void) {
+  GType preferences_type = AX_TYPE_PREFERENCES, list_type = GTK_TYPE_SHORTCUTS_WINDOW;
+  AxMainWindow *window = ax_fixture_open_first();
+  GtkWidget *button = find_by_action(GTK_WIDGET(window), "win.boxes");
+  g_autofree char *in_list = NULL;
+  AxPreferences *preferences;
+
+  assert_accel(window, "win.boxes", "b");
+  g_assert_cmpstr(gtk_widget_get_tooltip_text(button), ==, "Show the boxes (B)");
+  ax_test_xdotool("key ctrl+comma");
+  ax_test_wait(has_window, &preferences_type);
+  preferences = AX_PREFERENCES(window_of_type(preferences_type));
+  ax_preferences_show_keys(preferences);
+  ax_test_run_for(300);
+  edit_key(preferences, "win.boxes", "Left", "“Previous image in folder” has this key now and will lose it.");
+  edit_key(preferences, "win.previous", "F2", "This key is free.");
+  edit_key(preferences, "win.boxes", "F3", "This key is free.");
+  edit_key(preferences, "win.boxes", "ctrl+Left", "belongs to the picture"); /* Return is for Cancel then */
+  gtk_window_close(GTK_WINDOW(preferences));
+  ax_test_wait(has_no_window, &preferences_type);
+  ax_test_focus(GTK_WINDOW(window));
+  gtk_widget_grab_focus(GTK_WIDGET(window->canvas));
+  ax_test_xdotool("key b");
+  g_assert_true(ax_visibility_get_all(window->visibility));
+  ax_test_xdotool("key F3");
+  g_assert_false(ax_visibility_get_all(window->visibility));
+  ax_test_xdotool("key F3");
+  assert_accel(window, "win.boxes", "F3");
+  assert_accel(window, "win.previous", "F2");
+  g_assert_cmpstr(gtk_widget_get_tooltip_text(button), ==, "Show the boxes (F3)");
+  ax_test_xdotool("key F1");
+  ax_test_wait(has_window, &list_type);
+  in_list = key_in_list(GTK_WIDGET(window_of_type(list_type)), "Show the boxes");
+  g_assert_cmpstr(in_list, ==, "F3");
+  gtk_window_close(window_of_type(list_type));
+  ax_test_wait(has_no_window, &list_type);
+  {
+    g_autoptr(GVariant) kept = ax_settings_get_value("shortcuts", G_VARIANT_TYPE("a{ss}"));
+
+    g_assert_cmpuint(g_variant_n_children(kept), ==, 2);
+  }
+  ax_keymap_set_key(ax_keymap_get_default(), (guint)ax_command_find("win.boxes"), NULL);
+  assert_accel(window, "win.boxes", "none");
+  g_assert_cmpstr(gtk_widget_get_tooltip_text(button), ==, "Show the boxes");
+  ax_keymap_reset_all(ax_keymap_get_default());
+  ax_test_focus(GTK_WINDOW(window));
+  ax_test_xdotool("key b");
+  g_assert_false(ax_visibility_get_all(window->visibility));
+  ax_test_xdotool("key b");
+  assert_accel(window, "win.previous", "Left");
+  ax_fixture_close_window(window);
+}
+
+/* Twice the size: text that is told in points grows, and back again. */
+static void test_text_size(void) {
+  AxMainWindow *window = ax_fixture_open_first();
+  int before, after;
+
+  gtk_widget_measure(GTK_WIDGET(window->image_status), GTK_ORIENTATION_VERTICAL, -1, &before, NULL, NULL, NULL);
+  ax_settings_set_int("text-size", 200);
+  ax_text_size_apply();
+  ax_test_run_for(300);
+  gtk_widget_measure(GTK_WIDGET(window->image_status), GTK_ORIENTATION_VERTICAL, -1, &after, NULL, NULL, NULL);
+  g_assert_cmpint(after, >=, 2 * before - 2);
+  ax_settings_set_int("text-size", 100);
+  ax_text_size_apply();
+  ax_test_run_for(300);
+  gtk_widget_measure(GTK_WIDGET(window->image_status), GTK_ORIENTATION_VERTICAL, -1, &after, NULL, NULL, NULL);
+  g_assert_cmpint(after, ==, before);
+  ax_fixture_close_window(window);
+}
+
 int main(int argc, char **argv) {
   static const AxWindowTest tests[] = {
     {"/ui/window-tools/inspector", test_inspector},
     {"/ui/window-tools/escape", test_escape},
+    {"/ui/window-tools/key-names", test_key_names},
+    {"/ui/window-tools/shortcuts", test_shortcuts},
+    {"/ui/window-tools/text-size", test_text_size},
   };
 
   return ax_fixture_main(argc, argv, tests, G_N_ELEMENTS(tests));
