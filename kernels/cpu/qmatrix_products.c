@@ -98,7 +98,7 @@ ax_qmatrix_forward (const AxQMatrix *m, size_t rows, const float *x, float *y)
     g.x = padded;
     g.ldx = m->stride;
   }
-  ax_parallel_for (m->out, (ax_row_grain (m->in) + 3) / 4 * 4, vector_piece, &g); /* whole groups of q8_dots */
+  ax_parallel_for (m->out, ax_row_grain (m->in), vector_piece, &g);
 }
 
 /* A piece is a block of rows of dx; it walks over the whole matrix, tile by tile. */
