@@ -46,6 +46,7 @@ struct AxDevice {
   void (*zero) (void *p, size_t bytes);
   void (*sync) (void);
   void (*fail) (const char *what);                         /* keeps an error, as if an operation had failed */
+  bool (*ok) (void);                                       /* FALSE: an error is kept, as far as is known without waiting */
   const char *(*error) (void);                             /* the first error since the last call, or NULL; forgets it. Waits for all work */
   /* Records what is called between the two instead of running it: every call must be an operation, copy() or zero() on arrays that stay where they are, and must
    * have run once before, so that its scratch memory is there. NULL: cannot be recorded (the host, or an error). */
@@ -53,6 +54,7 @@ struct AxDevice {
   void *(*recorded) (void);
   void (*replay) (void *graph);
   void (*forget) (void *graph);
+  unsigned (*epoch) (void);                                /* grows when memory has moved that graphs recorded before then use: forget those */
 #define X(name) __typeof__ (ax_##name) *name;
   AX_DEVICE_OPERATIONS (X)
 #undef X

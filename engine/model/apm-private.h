@@ -34,3 +34,4 @@ struct _AxApm {
 };
 
 void ax_apm_position_code (int side, int hidden, float *pos);
+void ax_apm_clear_position (AxApm *apm);

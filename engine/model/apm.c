@@ -125,16 +125,25 @@ ax_apm_position_code (int side, int hidden, float *pos)
 static AxTensor *
 position_code (AxApm *apm, int side)
 {
+  const AxDevice *on = apm->params->device;
   if (apm->pos_side != side)
     {
-      g_free (apm->pos.data);
-      apm->pos = (AxTensor){ 0 };
+      const gsize bytes = (gsize) side * side * apm->config.hidden * sizeof (float);
+      g_autofree float *code = g_malloc (bytes);
+      float *data = on->alloc (bytes);
+      if (data == NULL)
+        {
+          on->fail ("out of memory for the position code");
+          return NULL;
+        }
+      ax_apm_clear_position (apm);
       apm->pos.ndim = 2;
       apm->pos.shape[0] = side * side;
       apm->pos.shape[1] = apm->config.hidden;
       apm->pos.n = (gsize) side * side * apm->config.hidden;
-      apm->pos.data = g_new (float, apm->pos.n);
-      ax_apm_position_code (side, apm->config.hidden, apm->pos.data);
+      apm->pos.data = data;
+      ax_apm_position_code (side, apm->config.hidden, code);
+      on->upload (data, code, bytes);
       apm->pos_side = side;
     }
   return &apm->pos;
@@ -185,7 +194,7 @@ decoder (AxApm *apm, AxTape *tape, AxTensor *memory, AxTensor *pos, gboolean aux
   int batch = memory->shape[0], n = apm->config.n_objects, d = apm->config.hidden;
   AxTensor *queries = &apm->query->t;
   AxTensor *x = ax_tensor_new (tape, FALSE, 3, (int[]){ batch, n, d });
-  memset (x->data, 0, x->n * sizeof (float));
+  ax_tape_device (tape)->zero (x->data, x->n * sizeof (float));
   AxTensor *key = ax_plus_repeated (tape, memory, pos);
   AxTensor *hs = NULL;
   for (int i = 0; i < apm->config.dec_layers; i++)
@@ -228,6 +237,8 @@ ax_apm_forward (AxApm *apm, AxTape *tape, AxTensor *image, gboolean aux_boxes, A
     return FALSE;
   int side = map->shape[1], tokens = map->shape[1] * map->shape[2];
   AxTensor *pos = position_code (apm, side);
+  if (pos == NULL)
+    return FALSE;
   AxTensor *x = encoder (apm, tape, ax_tensor_reshape (tape, map, 3, (int[]){ batch, tokens, d }), pos, tap, user_data);
   if (x == NULL)
     return FALSE;

@@ -29,6 +29,8 @@ AxApm        *ax_apm_new        (const AxApmConfig *config, GError **error);
 void          ax_apm_free       (AxApm *apm);
 const AxApmConfig *ax_apm_config (AxApm *apm);
 AxParameters *ax_apm_parameters (AxApm *apm);
+/* Moves the weights to another device, which tapes that run it must then be on. Errors as ax_parameters_move(). */
+gboolean      ax_apm_move       (AxApm *apm, const AxDevice *device, GError **error);
 /* Random start as spec 4.5: Kaiming normal (fan out) convolutions, Xavier uniform transformer, PyTorch's defaults elsewhere;
  * two departures that make a small run converge stand beside their lines. */
 void          ax_apm_init       (AxApm *apm, guint64 seed);
@@ -47,10 +49,11 @@ typedef struct {
 } AxApmOutput;
 
 /* Called with the name of each stage's output ("stem", "layer1", "enc0", "dec3", ...). Tests compare it; sessions report progress.
- * Returning FALSE stops the forward pass. */
+ * Returning FALSE stops the forward pass. t is on the tape's device. */
 typedef gboolean (*AxApmTap) (const char *name, AxTensor *t, gpointer user_data);
 
-/* image: [batch, size, size, 1] grey in 0..1. aux_boxes asks for boxes of every decoder layer. Returns FALSE if the tap stopped it. */
+/* image: [batch, size, size, 1] grey in 0..1. aux_boxes asks for boxes of every decoder layer. Returns FALSE if the tap stopped it, or on a device
+ * that is out of memory (ax_tape_check() tells). */
 gboolean      ax_apm_forward    (AxApm *apm, AxTape *tape, AxTensor *image, gboolean aux_boxes, AxApmTap tap, gpointer user_data,
                                  AxApmOutput *out);
 /* P_S of pooled sentence vectors [rows, text_dim] -> [rows, proj_dim] (spec section 5). */

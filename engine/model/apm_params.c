@@ -92,17 +92,6 @@ block (AxApm *apm, int layer, int index, int ic, int planes, int stride)
   g_ptr_array_add (apm->layers[layer - 1], b);
 }
 
-static void
-block_free (gpointer data)
-{
-  AxBlock *b = data;
-  for (int i = 0; i < b->n_convs; i++)
-    ax_conv_layer_clear (&b->conv[i]);
-  if (b->has_down)
-    ax_conv_layer_clear (&b->down);
-  g_free (b);
-}
-
 static gboolean
 config_valid (const AxApmConfig *c, GError **error)
 {
@@ -142,7 +131,7 @@ ax_apm_new (const AxApmConfig *config, GError **error)
     {
       const int *blocks = config->depth == 18 ? blocks18 : blocks34;
       int planes = 64 << l;
-      apm->layers[l] = g_ptr_array_new_with_free_func (block_free);
+      apm->layers[l] = g_ptr_array_new_with_free_func (g_free);
       for (int i = 0; i < blocks[l]; i++)
         {
           block (apm, l + 1, i, ic, planes, i == 0 && l > 0 ? 2 : 1);
@@ -200,16 +189,47 @@ ax_apm_new (const AxApmConfig *config, GError **error)
 }
 
 void
+ax_apm_clear_position (AxApm *apm)
+{
+  apm->params->device->free (apm->pos.data);
+  apm->pos = (AxTensor){ 0 };
+  apm->pos_side = 0;
+}
+
+/* What is packed for the device. */
+static void
+clear_packed (AxApm *apm)
+{
+  ax_conv_layer_clear (&apm->stem);
+  ax_conv_layer_clear (&apm->input_proj);
+  for (int l = 0; l < 4; l++)
+    for (guint i = 0; i < apm->layers[l]->len; i++)
+      {
+        AxBlock *b = apm->layers[l]->pdata[i];
+        for (int k = 0; k < b->n_convs; k++)
+          ax_conv_layer_clear (&b->conv[k]);
+        ax_conv_layer_clear (&b->down);
+      }
+  ax_apm_clear_position (apm);
+}
+
+gboolean
+ax_apm_move (AxApm *apm, const AxDevice *device, GError **error)
+{
+  if (device != apm->params->device)
+    clear_packed (apm);
+  return ax_parameters_move (apm->params, device, error);
+}
+
+void
 ax_apm_free (AxApm *apm)
 {
   if (apm == NULL)
     return;
-  ax_conv_layer_clear (&apm->stem);
-  ax_conv_layer_clear (&apm->input_proj);
+  clear_packed (apm);
   for (int l = 0; l < 4; l++)
     g_ptr_array_unref (apm->layers[l]);
   ax_parameters_free (apm->params);
-  g_free (apm->pos.data);
   g_free (apm);
 }
 

@@ -31,7 +31,7 @@ ax_gemma_rope_table (const AxGemmaConfig *c, gboolean global, int n, const gint3
 AxLmHead
 ax_gemma_lm_head (const AxGemma *g)
 {
-  AxLmHead h = { g->head, g->learned_head != NULL ? &g->learned_head->t : NULL, g->added_head != NULL ? &g->added_head->t : NULL, g->options.added_first, 0, 0,
+  AxLmHead h = { g->device, g->head, g->learned_head != NULL ? &g->learned_head->t : NULL, g->added_head != NULL ? &g->added_head->t : NULL, g->options.added_first, 0, 0,
                  g->vocabulary, g->config.width };
   if (g->options.added_count > 0 && g->options.added_first > g->config.vocab)
     {
@@ -56,15 +56,15 @@ is_added (const AxGemma *g, gint32 id)
 void
 ax_gemma_embed_rows (const AxGemma *g, int n, const gint32 *ids, float *x)
 {
-  const gsize width = (gsize) g->config.width;
+  const AxDevice *on = g->device;
+  const gsize width = (gsize) g->config.width, rows = (gsize) n;
   if (g->embed != NULL)
-    ax_qmatrix_get_rows (g->embed, (gsize) n, ids, x);
-  for (int i = 0; i < n; i++)
-    if (g->learned_embed != NULL)
-      memcpy (x + (gsize) i * width, g->learned_embed->t.data + (gsize) ids[i] * width, width * sizeof (float));
-    else if (is_added (g, ids[i]))
-      memcpy (x + (gsize) i * width, g->added->t.data + (gsize) (ids[i] - g->options.added_first) * width, width * sizeof (float));
-  ax_scale ((gsize) n * width, (float) g->config.embed_scale, x);
+    on->qmatrix_get_rows (g->embed, rows, ids, x);
+  if (g->learned_embed != NULL)
+    on->rows_gather (rows, width, 0, ax_tensor_rows (&g->learned_embed->t), ids, g->learned_embed->t.data, x);
+  else if (g->added != NULL)
+    on->rows_gather (rows, width, g->options.added_first, (gsize) g->options.added_count, ids, g->added->t.data, x);
+  on->scale (rows * width, (float) g->config.embed_scale, x);
 }
 
 /* ---- projection heads ------------------------------------------------------------------------------------------------------- */
@@ -91,9 +91,9 @@ ax_gemma_project_objects (AxGemma *g, AxTape *tape, AxTensor *x)
 
 /* ---- the batch ------------------------------------------------------------------------------------------------------------ */
 
-/* What the forward pass needs to know of a row. All with the life of the tape's pass. */
+/* What the forward pass needs to know of a row. All with the life of the tape's pass; made here, then sent to the device but for the positions. */
 typedef struct {
-  gint32 *position;
+  gint32 *position, *ids;
   AxSpan *spans[2];                      /* of sliding and of global layers */
   int    *from_image, *from_object;      /* row of image_rows, object_rows that replaces it, or -1 */
   int    *from_added, *from_learned;     /* row of the parameter behind it, or -1 */
@@ -189,10 +189,10 @@ make_plan (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, Plan *p, GErro
   const gsize n = (gsize) b->n;
   g_autofree int *used = g_new0 (int, MAX (b->n_images, 1));
   int next = 0;
-  p->position = ax_tape_scratch (tape, n * sizeof (gint32));
-  p->spans[0] = ax_tape_scratch (tape, n * sizeof (AxSpan));
-  p->spans[1] = ax_tape_scratch (tape, n * sizeof (AxSpan));
-  p->from_image = ax_tape_scratch (tape, 4 * n * sizeof (int));
+  p->position = ax_tape_host (tape, n * sizeof (gint32));
+  p->spans[0] = ax_tape_host (tape, 2 * n * sizeof (AxSpan));
+  p->spans[1] = p->spans[0] + n;
+  p->from_image = ax_tape_host (tape, 4 * n * sizeof (int));
   p->from_object = p->from_image + n;
   p->from_added = p->from_image + 2 * n;
   p->from_learned = p->from_image + 3 * n;
@@ -220,6 +220,19 @@ make_plan (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, Plan *p, GErro
   return TRUE;
 }
 
+static void
+send_plan (AxTape *tape, const AxGemmaBatch *b, Plan *p)
+{
+  const gsize n = (gsize) b->n;
+  p->ids = ax_tape_send (tape, b->ids, n * sizeof (gint32));
+  p->spans[0] = ax_tape_send (tape, p->spans[0], 2 * n * sizeof (AxSpan));
+  p->spans[1] = p->spans[0] + n;
+  p->from_image = ax_tape_send (tape, p->from_image, 4 * n * sizeof (int));
+  p->from_object = p->from_image + n;
+  p->from_added = p->from_image + 2 * n;
+  p->from_learned = p->from_image + 3 * n;
+}
+
 /* What enters layer 0 of rows [first, first + count). */
 static AxTensor *
 embed (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, const Plan *p, int first, int count)
@@ -235,11 +248,10 @@ embed (const AxGemma *g, AxTape *tape, const AxGemmaBatch *b, const Plan *p, int
   for (gsize i = 0; i < G_N_ELEMENTS (sources); i++)
     learns |= sources[i].src != NULL && sources[i].src->needs_grad;
   AxTensor *x = ax_tensor_new (tape, learns, 2, (int[]){ count, g->config.width });
-  ax_gemma_embed_rows (g, count, b->ids + first, x->data);
-  for (int r = 0; r < count; r++)
-    for (int i = 0; i < 2; i++)
-      if (sources[i].from[r] >= 0)
-        memcpy (x->data + (gsize) r * width, sources[i].src->data + (gsize) sources[i].from[r] * width, width * sizeof (float));
+  ax_gemma_embed_rows (g, count, p->ids + first, x->data);
+  for (int i = 0; i < 2; i++)
+    if (sources[i].src != NULL)
+      ax_tape_device (tape)->rows_gather ((gsize) count, width, 0, ax_tensor_rows (sources[i].src), sources[i].from, sources[i].src->data, x->data);
   ax_scatter_grad (tape, x, (int) G_N_ELEMENTS (sources), sources);
   return x;
 }
@@ -362,19 +374,22 @@ ax_gemma_forward (AxGemma *g, AxTape *tape, const AxGemmaBatch *batch, AxGemmaTa
     }
   if (!make_plan (g, tape, &b, &plan, error) || !check_constant (&b, error))
     return NULL;
+  g_return_val_if_fail (ax_tape_device (tape) == g->device, NULL);
   float *cos_sin[2];
   AxSpan *out_spans[2] = { NULL, NULL };
   for (int i = 0; i < 2; i++)
     {
-      cos_sin[i] = ax_tape_scratch (tape, (gsize) b.n * (gsize) c->head_dim * sizeof (float));
-      ax_gemma_rope_table (c, i == 1, b.n, plan.position, 0, cos_sin[i]);
+      const gsize bytes = (gsize) b.n * (gsize) c->head_dim * sizeof (float);
+      float *table = ax_tape_host (tape, bytes);
+      ax_gemma_rope_table (c, i == 1, b.n, plan.position, 0, table);
+      cos_sin[i] = ax_tape_send (tape, table, bytes);
     }
   int *out_rows = NULL;
   const int last_global = g->layers[c->layers - 1].global;
   if (b.out_rows != NULL)
     {
-      out_rows = ax_tape_scratch (tape, (gsize) MAX (b.n_out, 1) * sizeof (int));
-      out_spans[last_global] = ax_tape_scratch (tape, (gsize) MAX (b.n_out, 1) * sizeof (AxSpan));
+      AxSpan *spans = ax_tape_host (tape, (gsize) MAX (b.n_out, 1) * sizeof (AxSpan));
+      out_rows = ax_tape_host (tape, (gsize) MAX (b.n_out, 1) * sizeof (int));
       for (int i = 0; i < b.n_out; i++)
         {
           if (b.out_rows[i] < b.constant || b.out_rows[i] >= b.n)
@@ -383,9 +398,11 @@ ax_gemma_forward (AxGemma *g, AxTape *tape, const AxGemmaBatch *batch, AxGemmaTa
               return NULL;
             }
           out_rows[i] = b.out_rows[i] - b.constant;
-          out_spans[last_global][i] = plan.spans[last_global][b.out_rows[i]];
+          spans[i] = plan.spans[last_global][b.out_rows[i]];
         }
+      out_spans[last_global] = ax_tape_send (tape, spans, (gsize) b.n_out * sizeof (AxSpan));
     }
+  send_plan (tape, &b, &plan);
   AxTensor *constant = NULL, *x;
   if (b.constant > 0)
     {

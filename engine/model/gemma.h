@@ -51,6 +51,7 @@ typedef struct {
   gboolean vocabulary;           /* embed_tokens and lm_head as two whole trainable float32 parameters that hold the added rows too (the authors' way) */
   gboolean heads;                /* make P_im and P_A (always made where the source has them) */
   int      image_dim, object_dim, head_hidden; /* 256, 16, 512 where the source does not say */
+  const AxDevice *device;        /* where it is to live and run, started; NULL: the processor */
 } AxGemmaOptions;
 
 /* Ids that the model treats specially (spec 7.2); ids are added_first + offset for our 45 tokens. */
@@ -62,8 +63,8 @@ typedef struct {
 
 typedef struct _AxGemma AxGemma;
 
-/* NULL with AX_CHECKPOINT_ERROR when a tensor is missing or of another shape, or the configuration is impossible. The source is read now and not
- * kept. `injection` may be NULL: nothing is injected. */
+/* NULL with AX_CHECKPOINT_ERROR when a tensor is missing or of another shape, or the configuration is impossible; with G_IO_ERROR_NO_SPACE and the arithmetic
+ * when the device has no room for it. The source is read now and not kept. `injection` may be NULL: nothing is injected. */
 AxGemma       *ax_gemma_new        (const AxGemmaConfig *config, const AxGemmaOptions *options, const AxGemmaInjection *injection,
                                     const AxGemmaSource *source, GError **error);
 /* The same from a base or an adapter over its base; shapes and alpha are theirs (options->lora_alpha goes first where it is not 0). */
@@ -74,6 +75,9 @@ const AxGemmaOptions *ax_gemma_options (const AxGemma *gemma);   /* with the ran
 /* Width of the logits: one more than the highest id that has a row. An id without a row (262144 of the 270M) has logit -infinity. */
 int            ax_gemma_vocabulary (const AxGemma *gemma);
 gsize          ax_gemma_bytes      (const AxGemma *gemma);       /* memory of the weights */
+const AxDevice *ax_gemma_device    (const AxGemma *gemma);       /* tapes that run it must be on it */
+/* About how many bytes of memory a model takes, before it is made. untied: the head has a matrix of its own. */
+gsize          ax_gemma_plan       (const AxGemmaConfig *config, const AxGemmaOptions *options, gboolean untied);
 
 /* What may learn, under its canonical name: LoRA, projection heads, added rows, and the whole vocabulary if asked for. Nothing is trainable at
  * first. */
@@ -128,7 +132,7 @@ AxTensor *ax_gemma_forward (AxGemma *gemma, AxTape *tape, const AxGemmaBatch *ba
  * then goes on from hidden. nll[n] (natural logarithm) and correct (how many are top-1) may be NULL. hidden's rows are the n targets' rows. */
 double    ax_gemma_loss    (AxGemma *gemma, AxTape *tape, AxTensor *hidden, int n, const gint32 *targets, const float *weights, float *nll,
                             int *correct);
-/* logits[n, vocabulary] of n rows of hidden. */
+/* logits[n, vocabulary] of n rows of hidden; both on the model's device. */
 void      ax_gemma_logits  (AxGemma *gemma, int n, const float *hidden, float *logits);
 
 /* Floating point operations (a multiply-add counts two) of a forward pass over n rows that see `pairs` keys in all in a global layer (and at most

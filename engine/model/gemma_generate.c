@@ -16,7 +16,7 @@ ax_gemma_stop_name (AxGemmaStop stop)
   return stop == AX_GEMMA_STOP_END ? "end" : stop == AX_GEMMA_STOP_LENGTH ? "length" : "cancelled";
 }
 
-/* ---- greedy --------------------------------------------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------------------------------------------------------- */
 
 static gboolean
 listed (const gint32 *list, int n, gint32 id)
@@ -36,25 +36,6 @@ next_banned (const AxGemmaSampling *s, gint32 from, gint32 n)
     if (s->banned[i] >= from && s->banned[i] < next)
       next = s->banned[i];
   return next;
-}
-
-/* The first of the largest logits among those that are not banned: the vector search over the stretches between banned ids. */
-static gint32
-choose_greedy (const AxGemmaSampling *s, const float *logits, gint32 n)
-{
-  gint32 best = -1;
-  for (gint32 from = 0; from < n;)
-    {
-      const gint32 end = next_banned (s, from, n);
-      if (end > from)
-        {
-          const gint32 id = from + (gint32) ax_argmax ((gsize) (end - from), logits + from);
-          if (best < 0 || logits[id] > logits[best])
-            best = id;
-        }
-      from = end + 1;
-    }
-  return MAX (best, 0);
 }
 
 /* ---- sampling ------------------------------------------------------------------------------------------------------------- */
@@ -162,29 +143,21 @@ choose_sampled (const AxGemmaSampling *s, const float *logits, gint32 n, gint32 
 gint32
 ax_gemma_choose (AxGemmaState *state, const AxGemmaSampling *s, guint64 draw, float *probability)
 {
+  float log_p, lse;
+  if (s->temperature <= 0)
+    {
+      const gint32 id = ax_gemma_state_choose (state, s->banned, s->n_banned, &log_p);
+      if (probability != NULL)
+        *probability = expf (log_p);
+      return id;
+    }
   const gint32 n = state->gemma->vocabulary;
-  gint32 id;
-  if (s->temperature > 0)
-    {
-      ax_gemma_state_make_all (state);
-      id = choose_sampled (s, state->logits, n, state->order, draw);
-    }
-  else
-    {
-      ax_gemma_state_make_top (state);
-      id = choose_greedy (s, state->logits, n);
-      if (state->made == AX_LOGITS_TOP && state->logits[id] < state->floor)
-        {
-          /* What could be chosen lies below the floor: all that is above is banned, or belongs to rows that others replace. */
-          ax_gemma_state_make_all (state);
-          id = choose_greedy (s, state->logits, n);
-        }
-    }
+  const float *logits = ax_gemma_state_logits (state);
+  const gint32 id = choose_sampled (s, logits, n, state->order, draw);
   if (probability != NULL)
     {
-      float lse, loss;
-      ax_cross_entropy_forward (1, (gsize) n, state->logits, &id, &lse, &loss);
-      *probability = expf (-loss);
+      ax_cross_entropy_forward (1, (gsize) n, logits, &id, &lse, &log_p);
+      *probability = expf (-log_p);
     }
   return id;
 }
@@ -203,6 +176,8 @@ ax_gemma_generate (AxGemmaState *state, const AxGemmaSampling *s, GCancellable *
         return AX_GEMMA_STOP_LENGTH;
       float probability;
       const gint32 id = ax_gemma_choose (state, s, (guint64) n, &probability);
+      if (!state->on->ok ())
+        return AX_GEMMA_STOP_CANCELLED;
       if (listed (s->stop, s->n_stop, id))
         return AX_GEMMA_STOP_END;
       if (ids != NULL)

@@ -42,7 +42,7 @@ typedef gboolean (*AxGemmaToken) (gint32 id, float probability, gpointer user_da
 gint32      ax_gemma_choose   (AxGemmaState *state, const AxGemmaSampling *sampling, guint64 draw, float *probability);
 
 /* Generates from a state whose last prefill made logits. Every chosen token is appended to the state, except a stop token and, when it ended by length or
- * in the callback, the last one. ids (room for max_tokens) and probabilities may be NULL; *n_tokens is how many were made. Ends with AX_GEMMA_STOP_LENGTH too when the state is
+ * in the callback, the last one. On a device that fails it ends with AX_GEMMA_STOP_CANCELLED, and ax_device_check() tells why. ids (room for max_tokens) and probabilities may be NULL; *n_tokens is how many were made. Ends with AX_GEMMA_STOP_LENGTH too when the state is
  * full. Cancellation (cancellable may be NULL) takes effect within one token. */
 AxGemmaStop ax_gemma_generate (AxGemmaState *state, const AxGemmaSampling *sampling, GCancellable *cancellable, AxGemmaToken token,
                                gpointer user_data, gint32 *ids, float *probabilities, int *n_tokens);

@@ -44,16 +44,71 @@ read_rows (Load *l, const char *name, gsize from, gsize count, gsize rows, gsize
          && l->source->read (l->source->data, name, (gint64) from, (gint64) count, (gint64) rows, (gint64) cols, dst, &l->error);
 }
 
+static void
+no_space (Load *l)
+{
+  if (l->error == NULL)
+    g_set_error (&l->error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "%s ran out of memory while the language model was loaded", l->g->device->title ());
+}
+
+void
+ax_gemma_write_rows (const AxGemma *g, AxQMatrix *m, gsize first, gsize n, const float *rows)
+{
+  const AxDevice *on = g->device;
+  const gsize bytes = n * on->qmatrix_in (m) * sizeof (float);
+  float *there = on->host ? (float *) rows : on->alloc (bytes);
+  if (there == NULL)
+    {
+      on->fail ("out of memory for rows of a matrix");
+      return;
+    }
+  if (!on->host)
+    on->upload (there, rows, bytes);
+  on->qmatrix_set_rows (m, first, n, there);
+  if (!on->host)
+    on->free (there);
+}
+
+void
+ax_gemma_read_rows (const AxGemma *g, const AxQMatrix *m, gsize n, const gint32 *ids, float *y)
+{
+  const AxDevice *on = g->device;
+  const gsize bytes = n * on->qmatrix_in (m) * sizeof (float);
+  if (on->host)
+    {
+      on->qmatrix_get_rows (m, n, ids, y);
+      return;
+    }
+  gint32 *id = on->alloc (n * sizeof (gint32));
+  float *there = on->alloc (bytes);
+  if (id == NULL || there == NULL)
+    on->fail ("out of memory for rows of a matrix");
+  else
+    {
+      on->upload (id, ids, n * sizeof (gint32));
+      on->qmatrix_get_rows (m, n, id, there);
+      on->download (y, there, bytes);
+    }
+  on->free (id);
+  on->free (there);
+}
+
 /* A norm's factor 1 + w. */
 static float *
 load_norm (Load *l, const char *prefix, const char *name, int n)
 {
   g_autofree char *key = g_strconcat (prefix, name, ".weight", NULL);
-  float *w = g_new0 (float, n);
+  const AxDevice *on = l->g->device;
+  g_autofree float *w = g_new0 (float, n);
   read_rows (l, key, 0, 1, 1, (gsize) n, w);
   for (int i = 0; i < n; i++)
     w[i] += 1;
-  return w;
+  float *there = on->alloc ((gsize) n * sizeof (float));
+  if (there == NULL)
+    no_space (l);
+  else
+    on->upload (there, w, (gsize) n * sizeof (float));
+  return there;
 }
 
 /* A parameter, filled from the source where that has it. */
@@ -110,7 +165,7 @@ load_part (Load *l, AxQLinear *lin, const char *prefix, const char *name, int fr
         break;
       if (a != NULL)
         ax_gemm (false, false, count, in, (gsize) rank, (float) (o->lora_alpha / (double) rank), b + r * (gsize) rank, (gsize) rank, a, in, 1, l->buffer, in);
-      ax_qmatrix_set_rows (lin->w, (gsize) from + r, count, l->buffer);
+      ax_gemma_write_rows (l->g, lin->w, (gsize) from + r, count, l->buffer);
     }
   const int p = lin->n_parts++;
   lin->part[p].from = from;
@@ -123,14 +178,28 @@ load_part (Load *l, AxQLinear *lin, const char *prefix, const char *name, int fr
   lin->part[p].b = load_parameter (l, key_b, 2, out, (int) rank);
 }
 
-static AxQLinear
-linear_new (const AxGemma *g, int out, int in)
+static AxQMatrix *
+matrix_new (Load *l, AxQType type, int out, int in)
+{
+  AxQMatrix *m = l->g->device->qmatrix_new (type, (gsize) out, (gsize) in);
+  if (m == NULL)
+    no_space (l);
+  else if (type == AX_Q_F32)
+    l->g->device->qmatrix_set_exact (m, true);
+  return m;
+}
+
+static AxQType
+type_of (AxGemmaStore store)
 {
   static const AxQType type[] = { [AX_GEMMA_F32] = AX_Q_F32, [AX_GEMMA_BF16] = AX_Q_BF16, [AX_GEMMA_QUANTISED] = AX_Q_Q8 };
-  AxQLinear lin = { .w = ax_qmatrix_new (type[g->options.store], (gsize) out, (gsize) in), .in = in, .out = out };
-  if (g->options.store == AX_GEMMA_F32)
-    ax_qmatrix_set_exact (lin.w, true);
-  return lin;
+  return type[store];
+}
+
+static AxQLinear
+linear_new (Load *l, int out, int in)
+{
+  return (AxQLinear){ .on = l->g->device, .w = matrix_new (l, type_of (l->g->options.store), out, in), .in = in, .out = out };
 }
 
 static void
@@ -148,16 +217,16 @@ load_layer (Load *l, int i)
   layer->norm_post = load_norm (l, prefix, "post_attention_layernorm", c->width);
   layer->norm_pre_ffn = load_norm (l, prefix, "pre_feedforward_layernorm", c->width);
   layer->norm_post_ffn = load_norm (l, prefix, "post_feedforward_layernorm", c->width);
-  layer->qkv = linear_new (g, q + 2 * kv, c->width);
+  layer->qkv = linear_new (l, q + 2 * kv, c->width);
   load_part (l, &layer->qkv, prefix, "self_attn.q_proj", 0, q);
   load_part (l, &layer->qkv, prefix, "self_attn.k_proj", q, kv);
   load_part (l, &layer->qkv, prefix, "self_attn.v_proj", q + kv, kv);
-  layer->o = linear_new (g, c->width, q);
+  layer->o = linear_new (l, c->width, q);
   load_part (l, &layer->o, prefix, "self_attn.o_proj", 0, c->width);
-  layer->gate_up = linear_new (g, 2 * c->ffn, c->width);
+  layer->gate_up = linear_new (l, 2 * c->ffn, c->width);
   load_part (l, &layer->gate_up, prefix, "mlp.gate_proj", 0, c->ffn);
   load_part (l, &layer->gate_up, prefix, "mlp.up_proj", c->ffn, c->ffn);
-  layer->down = linear_new (g, c->width, c->ffn);
+  layer->down = linear_new (l, c->width, c->ffn);
   load_part (l, &layer->down, prefix, "mlp.down_proj", 0, c->width);
 }
 
@@ -184,18 +253,20 @@ load_table (Load *l, const char *name)
   AxGemma *g = l->g;
   const gsize width = (gsize) g->config.width, vocab = (gsize) g->config.vocab, step = MAX (1, CHUNK / width);
   const gboolean split = g->options.store == AX_GEMMA_QUANTISED;   /* half of it finds the likeliest token */
-  AxQMatrix *m = split ? ax_qmatrix_new (AX_Q_Q8_SPLIT, (gsize) g->vocabulary, width) : linear_new (g, g->vocabulary, g->config.width).w;
+  AxQMatrix *m = matrix_new (l, split ? AX_Q_Q8_SPLIT : type_of (g->options.store), g->vocabulary, g->config.width);
+  if (m == NULL)
+    return NULL;
   for (gsize r = 0; r < vocab; r += step)
     {
       const gsize count = MIN (step, vocab - r);
       if (!read_rows (l, name, r, count, vocab, width, l->buffer))
         break;
-      ax_qmatrix_set_rows (m, r, count, l->buffer);
+      ax_gemma_write_rows (g, m, r, count, l->buffer);
     }
   memset (l->buffer, 0, width * sizeof (float));
   for (int i = 0; i < g->options.added_count; i++)
     if (g->options.added_first + i < g->config.vocab)
-      ax_qmatrix_set_rows (m, (gsize) (g->options.added_first + i), 1, l->buffer);
+      ax_gemma_write_rows (g, m, (gsize) (g->options.added_first + i), 1, l->buffer);
   return m;
 }
 
@@ -296,6 +367,34 @@ set_scale (AxGemma *g)
     }
 }
 
+gsize
+ax_gemma_plan (const AxGemmaConfig *c, const AxGemmaOptions *o, gboolean untied)
+{
+  const gsize q = (gsize) (c->heads * c->head_dim), kv = (gsize) (c->kv_heads * c->head_dim), width = (gsize) c->width, ffn = (gsize) c->ffn;
+  const gsize matrices = (gsize) c->layers * (width * (2 * q + 2 * kv) + 3 * width * ffn), table = (gsize) c->vocab * width;
+  const gsize rank = o->merge_lora ? 0 : (gsize) o->lora_rank, lora = (gsize) c->layers * rank * (7 * width + 3 * q + 2 * kv + 3 * ffn);
+  const double each = o->store == AX_GEMMA_F32 ? 4 : o->store == AX_GEMMA_BF16 ? 2 : 1 + 2.0 / 32;
+  if (o->vocabulary)
+    return (gsize) (each * (double) matrices) + 4 * (2 * table + lora);
+  return (gsize) (each * (double) (matrices + (untied ? 2 : 1) * table)) + 4 * lora;
+}
+
+/* Before anything is read: whether the card can hold it, with a hundredth more for what is small. */
+static gboolean
+check_room (const AxGemma *g, gboolean untied, GError **error)
+{
+  const gsize needed = ax_gemma_plan (&g->config, &g->options, untied);
+  gsize free_bytes, total_bytes;
+  g->device->memory (&free_bytes, &total_bytes);
+  if (g->device->host || needed + needed / 100 <= free_bytes)
+    return TRUE;
+  const double millions = ((double) g->config.layers * g->config.width * (2.0 * g->config.head_dim * (g->config.heads + g->config.kv_heads) + 3.0 * g->config.ffn)
+                           + (untied ? 2.0 : 1.0) * g->config.vocab * g->config.width) / 1e6;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "%s: %.0f million weights take %" G_GSIZE_FORMAT " MiB, and of its %" G_GSIZE_FORMAT " MiB of memory %" G_GSIZE_FORMAT " MiB are free",
+               g->device->title (), millions, (needed >> 20) + 1, total_bytes >> 20, free_bytes >> 20);
+  return FALSE;
+}
+
 AxGemma *
 ax_gemma_new (const AxGemmaConfig *config, const AxGemmaOptions *options, const AxGemmaInjection *injection, const AxGemmaSource *source, GError **error)
 {
@@ -304,6 +403,7 @@ ax_gemma_new (const AxGemmaConfig *config, const AxGemmaOptions *options, const 
   g_autoptr (AxGemma) g = g_new0 (AxGemma, 1);
   g->config = *config;
   g->options = *options;
+  g->device = options->device != NULL ? options->device : ax_device_cpu ();
   if (g->options.image_dim == 0)
     g->options.image_dim = 256;
   if (g->options.object_dim == 0)
@@ -322,6 +422,8 @@ ax_gemma_new (const AxGemmaConfig *config, const AxGemmaOptions *options, const 
   g_autofree float *buffer = g_new (float, CHUNK);
   Load l = { g, source, buffer, NULL };
   gint64 rank;
+  if (!check_room (g, has (&l, "lm_head.weight", NULL, NULL), error))
+    return NULL;
   if (has (&l, "layers.0.self_attn.q_proj.lora_A.weight", &rank, NULL))
     {
       g->options.lora_rank = 0;
@@ -338,6 +440,8 @@ ax_gemma_new (const AxGemmaConfig *config, const AxGemmaOptions *options, const 
       g->norm = load_norm (&l, "", "norm", config->width);
       load_vocabulary (&l);
     }
+  if (l.error == NULL && ax_parameters_move (g->params, g->device, &l.error))
+    ax_device_check (g->device, &l.error);
   if (l.error != NULL)
     {
       g_propagate_error (error, l.error);
@@ -348,14 +452,14 @@ ax_gemma_new (const AxGemmaConfig *config, const AxGemmaOptions *options, const 
 }
 
 static void
-layer_clear (AxGemmaLayer *l)
+layer_clear (const AxDevice *on, AxGemmaLayer *l)
 {
   AxQLinear *const linears[] = { &l->qkv, &l->o, &l->gate_up, &l->down };
   float *const norms[] = { l->norm_in, l->norm_q, l->norm_k, l->norm_post, l->norm_pre_ffn, l->norm_post_ffn };
   for (gsize i = 0; i < G_N_ELEMENTS (linears); i++)
-    g_clear_pointer (&linears[i]->w, ax_qmatrix_free);
+    g_clear_pointer (&linears[i]->w, on->qmatrix_free);
   for (gsize i = 0; i < G_N_ELEMENTS (norms); i++)
-    g_free (norms[i]);
+    on->free (norms[i]);
 }
 
 void
@@ -363,13 +467,13 @@ ax_gemma_free (AxGemma *g)
 {
   if (g == NULL)
     return;
-  for (int i = 0; i < g->config.layers; i++)
-    layer_clear (&g->layers[i]);
+  for (int i = 0; g->layers != NULL && i < g->config.layers; i++)
+    layer_clear (g->device, &g->layers[i]);
   if (g->head != g->embed)
-    g_clear_pointer (&g->head, ax_qmatrix_free);
-  g_clear_pointer (&g->embed, ax_qmatrix_free);
+    g_clear_pointer (&g->head, g->device->qmatrix_free);
+  g_clear_pointer (&g->embed, g->device->qmatrix_free);
   g_free (g->layers);
-  g_free (g->norm);
+  g->device->free (g->norm);
   g_hash_table_unref (g->from_source);
   ax_parameters_free (g->params);
   g_free (g);
@@ -379,6 +483,7 @@ const AxGemmaConfig  *ax_gemma_config (const AxGemma *g) { return &g->config; }
 const AxGemmaOptions *ax_gemma_options (const AxGemma *g) { return &g->options; }
 int                   ax_gemma_vocabulary (const AxGemma *g) { return g->vocabulary; }
 AxParameters         *ax_gemma_parameters (AxGemma *g) { return g->params; }
+const AxDevice       *ax_gemma_device (const AxGemma *g) { return g->device; }
 
 gsize
 ax_gemma_bytes (const AxGemma *g)
@@ -387,10 +492,10 @@ ax_gemma_bytes (const AxGemma *g)
   for (int i = 0; i < g->config.layers; i++)
     {
       const AxGemmaLayer *l = &g->layers[i];
-      n += ax_qmatrix_bytes (l->qkv.w) + ax_qmatrix_bytes (l->o.w) + ax_qmatrix_bytes (l->gate_up.w) + ax_qmatrix_bytes (l->down.w);
+      n += g->device->qmatrix_bytes (l->qkv.w) + g->device->qmatrix_bytes (l->o.w) + g->device->qmatrix_bytes (l->gate_up.w) + g->device->qmatrix_bytes (l->down.w);
     }
   if (g->embed != NULL)
-    n += ax_qmatrix_bytes (g->embed) + (g->head != g->embed ? ax_qmatrix_bytes (g->head) : 0);
+    n += g->device->qmatrix_bytes (g->embed) + (g->head != g->embed ? g->device->qmatrix_bytes (g->head) : 0);
   return n;
 }
 
@@ -451,7 +556,7 @@ init_added (const AxGemma *g, const AxQMatrix *m, float *rows, int n, const floa
       for (int i = 0; i < count; i++)
         id[i] = from + i;
       if (table == NULL)
-        ax_qmatrix_get_rows (m, (gsize) count, id, buffer);
+        ax_gemma_read_rows (g, m, (gsize) count, id, buffer);
       for (int i = 0; i < count * width; i++)
         {
           mean[i % width] += base[i];
@@ -471,6 +576,13 @@ init_added (const AxGemma *g, const AxQMatrix *m, float *rows, int n, const floa
 void
 ax_gemma_init (AxGemma *g, guint64 seed)
 {
+  g_autoptr (GError) error = NULL;
+  /* Drawn here, wherever they are used. */
+  if (!ax_parameters_move (g->params, ax_device_cpu (), &error))
+    {
+      g->device->fail (error->message);
+      return;
+    }
   for (guint i = 0; i < g->params->list->len; i++)
     {
       AxParameter *p = g->params->list->pdata[i];
@@ -501,4 +613,6 @@ ax_gemma_init (AxGemma *g, guint64 seed)
         }
     }
   g->params->generation++;
+  if (!ax_parameters_move (g->params, g->device, &error))
+    g->device->fail (error->message);
 }

@@ -9,6 +9,8 @@
 #define CHUNK 512
 /* Fewer rows than this attend straight from the cache; more have its keys and values widened once for all of them. */
 #define FEW_ROWS 8
+/* A card has no use for caches of its own here: the published model's whole prompt at once. */
+#define CARD_CHUNK 2816
 #define MAX_CAPACITY (1 << 17)
 
 /* ---- memory --------------------------------------------------------------------------------------------------------------- */
@@ -30,14 +32,15 @@ take_floats (Arena *a, gsize n)
   return take (a, n * sizeof (float));
 }
 
-/* Lays the state out; returns its size. Called once to measure and once to set the pointers. */
+/* Lays the state out; returns its size on the device, and in *host what it needs of the host beside that. Called once to measure and once to set the pointers. */
 static gsize
-lay_out (AxGemmaState *s, guint8 *base)
+lay_out (AxGemmaState *s, guint8 *base, guint8 *host_base, gsize *host)
 {
   const AxGemma *g = s->gemma;
   const AxGemmaConfig *c = &g->config;
   const gsize capacity = (gsize) s->capacity, kv = (gsize) (c->kv_heads * c->head_dim), q = (gsize) (c->heads * c->head_dim), n = (gsize) s->chunk;
-  Arena a = { base, 0 };
+  const gsize vocabulary = (gsize) g->vocabulary;
+  Arena a = { base, 0 }, h = { host_base, 0 };
   gsize lora = 0;
   s->kv_layer = capacity * kv * s->kv_size;
   s->k = take (&a, (gsize) c->layers * s->kv_layer);
@@ -61,17 +64,28 @@ lay_out (AxGemmaState *s, guint8 *base)
   s->lora = take_floats (&a, lora);
   s->wide_k = s->kv_type != AX_KV_F32 ? take_floats (&a, capacity * kv) : NULL;
   s->wide_v = s->kv_type != AX_KV_F32 ? take_floats (&a, capacity * kv) : NULL;
-  s->spans = take (&a, n * sizeof (AxSpan));
+  s->ids = take (&a, n * sizeof (gint32));
+  s->spans = take (&a, 2 * n * sizeof (AxSpan));
+  s->row_cos_sin = take_floats (&a, 2 * (gsize) c->head_dim);
+  s->row_spans = take (&a, 2 * sizeof (AxSpan));
+  s->place = take (&a, 2 * sizeof (gint32));
   s->last = take_floats (&a, (gsize) c->width);
-  s->logits = take_floats (&a, (gsize) g->vocabulary);
-  s->order = take (&a, (gsize) g->vocabulary * sizeof (gint32));
+  s->logits = take_floats (&a, vocabulary);
+  s->scores = take_floats (&a, 2 * n);
+  s->choice = take (&a, sizeof (AxGemmaChoice));
+  s->banned = take (&a, AX_GEMMA_MAX_BANNED * sizeof (gint32));
+  s->order = take (&h, vocabulary * sizeof (gint32));
+  s->host_spans = take (&h, 2 * n * sizeof (AxSpan));
+  s->scratch_logits = s->on->host ? (float *) s->order : take_floats (&a, vocabulary);
+  s->host_logits = s->on->host ? s->logits : take_floats (&h, vocabulary);
+  *host = h.used;
   return a.used;
 }
 
 static AxGemmaState
 plan (AxGemma *g, int capacity)
 {
-  AxGemmaState s = { .gemma = g, .capacity = capacity, .chunk = MIN (capacity, CHUNK) };
+  AxGemmaState s = { .gemma = g, .on = g->device, .capacity = capacity, .chunk = MIN (capacity, g->device->host ? CHUNK : CARD_CHUNK), .placed = -1 };
   s.kv_type = g->options.store == AX_GEMMA_F32 ? AX_KV_F32 : AX_KV_F16;
   s.kv_size = s.kv_type == AX_KV_F32 ? 4 : 2;
   return s;
@@ -81,7 +95,20 @@ gsize
 ax_gemma_state_plan (const AxGemma *g, int capacity)
 {
   AxGemmaState s = plan ((AxGemma *) g, capacity);
-  return lay_out (&s, NULL);
+  gsize host;
+  return lay_out (&s, NULL, NULL, &host) + host;
+}
+
+static void
+set_no_space (const AxGemmaState *s, gsize bytes, GError **error)
+{
+  gsize free_bytes, total_bytes;
+  s->on->memory (&free_bytes, &total_bytes);
+  if (s->on->host)
+    g_set_error (error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, "no memory for a sequence of %d tokens (%" G_GSIZE_FORMAT " MiB)", s->capacity, bytes >> 20);
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "%s: a sequence of %d tokens takes %" G_GSIZE_FORMAT " MiB, and of its %" G_GSIZE_FORMAT " MiB of memory %" G_GSIZE_FORMAT
+                 " MiB are free", s->on->title (), s->capacity, (bytes >> 20) + 1, total_bytes >> 20, free_bytes >> 20);
 }
 
 AxGemmaState *
@@ -92,20 +119,30 @@ ax_gemma_state_new (AxGemma *g, int capacity, GError **error)
       g_set_error (error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, "a sequence of %d tokens; 1 to %d are possible", capacity, MAX_CAPACITY);
       return NULL;
     }
-  AxGemmaState *s = g_new (AxGemmaState, 1);
+  g_autoptr (AxGemmaState) s = g_new (AxGemmaState, 1);
+  gsize host;
   *s = plan (g, capacity);
-  s->bytes = lay_out (s, NULL);
-  s->arena = aligned_alloc (64, s->bytes);
-  if (s->arena == NULL)
+  const gsize there = lay_out (s, NULL, NULL, &host);
+  s->bytes = there + host;
+  s->arena = s->on->alloc (there);
+  s->host_arena = aligned_alloc (64, host);
+  if (s->arena == NULL || s->host_arena == NULL)
     {
-      g_set_error (error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_ARGUMENT, "no memory for a sequence of %d tokens (%" G_GSIZE_FORMAT " MiB)", capacity, s->bytes >> 20);
-      g_free (s);
+      set_no_space (s, s->arena == NULL ? there : host, error);
       return NULL;
     }
-  lay_out (s, s->arena);
+  lay_out (s, s->arena, s->host_arena, &host);
+  const gsize table = (gsize) capacity * (gsize) g->config.head_dim * sizeof (float);
+  g_autofree float *angles = g_malloc (table);
   for (int i = 0; i < 2; i++)
-    ax_gemma_rope_table (&g->config, i == 1, capacity, NULL, 0, s->cos_sin[i]);
-  return s;
+    {
+      ax_gemma_rope_table (&g->config, i == 1, capacity, NULL, 0, angles);
+      s->on->upload (s->cos_sin[i], angles, table);
+    }
+  for (int i = 0; i < AX_GEMMA_MAX_BANNED; i++)
+    s->banned_there[i] = G_MAXINT32;
+  s->on->upload (s->banned, s->banned_there, sizeof s->banned_there);
+  return ax_device_check (s->on, error) ? g_steal_pointer (&s) : NULL;
 }
 
 void
@@ -113,7 +150,10 @@ ax_gemma_state_free (AxGemmaState *s)
 {
   if (s == NULL)
     return;
-  free (s->arena);
+  if (s->graph != NULL)
+    s->on->forget (s->graph);
+  s->on->free (s->arena);
+  free (s->host_arena);
   g_free (s);
 }
 
@@ -137,14 +177,15 @@ ax_gemma_state_copy (AxGemmaState *dst, const AxGemmaState *src, int length)
   const gsize row = src->kv_layer / (gsize) src->capacity, n = row * (gsize) length;
   for (int i = 0; i < src->gemma->config.layers; i++)
     {
-      memcpy (dst->k + (gsize) i * dst->kv_layer, src->k + (gsize) i * src->kv_layer, n);
-      memcpy (dst->v + (gsize) i * dst->kv_layer, src->v + (gsize) i * src->kv_layer, n);
+      src->on->copy (dst->k + (gsize) i * dst->kv_layer, src->k + (gsize) i * src->kv_layer, n);
+      src->on->copy (dst->v + (gsize) i * dst->kv_layer, src->v + (gsize) i * src->kv_layer, n);
     }
   dst->length = length;
   dst->has_logits = src->has_logits && length == src->length;
   dst->made = AX_LOGITS_NONE;
+  dst->chosen = FALSE;
   if (dst->has_logits)
-    memcpy (dst->last, src->last, (gsize) src->gemma->config.width * sizeof (float));
+    src->on->copy (dst->last, src->last, (gsize) src->gemma->config.width * sizeof (float));
 }
 
 const float *
@@ -153,79 +194,47 @@ ax_gemma_state_logits (AxGemmaState *s)
   if (!s->has_logits)
     return NULL;
   ax_gemma_state_make_all (s);
-  return s->logits;
-}
-
-void
-ax_gemma_state_make_top (AxGemmaState *s)
-{
-  const AxLmHead head = ax_gemma_lm_head (s->gemma);
-  if (s->made != AX_LOGITS_NONE)
-    return;
-  s->floor = ax_lm_head_top (&head, s->last, s->logits);
-  s->made = isfinite (s->floor) ? AX_LOGITS_TOP : AX_LOGITS_ALL;
-}
-
-void
-ax_gemma_state_make_all (AxGemmaState *s)
-{
-  const AxLmHead head = ax_gemma_lm_head (s->gemma);
-  if (s->made != AX_LOGITS_ALL)
-    ax_lm_head_logits (&head, 1, s->last, s->logits);
-  s->made = AX_LOGITS_ALL;
+  if (!s->on->host)
+    s->on->download (s->host_logits, s->logits, (gsize) s->gemma->vocabulary * sizeof (float));
+  return s->host_logits;
 }
 
 /* ---- one layer ------------------------------------------------------------------------------------------------------------ */
-
-static void
-narrow (AxKvType type, gsize n, const float *x, guint8 *y)
-{
-  if (type == AX_KV_F16)
-    ax_f32_to_f16 (n, x, (guint16 *) y);
-  else
-    memcpy (y, x, n * sizeof (float));
-}
 
 /* Keys and values of the pass's rows go behind those of the cache. */
 static void
 remember (AxGemmaState *s, int layer, int n)
 {
   const AxGemmaConfig *c = &s->gemma->config;
-  const gsize kv = (gsize) (c->kv_heads * c->head_dim), q = (gsize) (c->heads * c->head_dim), row = kv * s->kv_size;
-  guint8 *k = s->k + (gsize) layer * s->kv_layer + (gsize) s->length * row, *v = s->v + (gsize) layer * s->kv_layer + (gsize) s->length * row;
-  for (gsize r = 0; r < (gsize) n; r++)
-    {
-      narrow (s->kv_type, kv, s->qk + r * (q + kv) + q, k + r * row);
-      narrow (s->kv_type, kv, s->qkv + r * (q + 2 * kv) + q + kv, v + r * row);
-    }
+  const gsize kv = (gsize) (c->kv_heads * c->head_dim), q = (gsize) (c->heads * c->head_dim);
+  s->on->cache_store ((gsize) n, kv, q + kv, s->qk + q, s->kv_type, s->place + 1, s->k + (gsize) layer * s->kv_layer);
+  s->on->cache_store ((gsize) n, kv, q + 2 * kv, s->qkv + q + kv, s->kv_type, s->place + 1, s->v + (gsize) layer * s->kv_layer);
 }
 
 /* Rows [from, n) of the pass attend; the others need no output. */
 static void
-attend (AxGemmaState *s, int layer, int from, int n)
+attend (AxGemmaState *s, const AxGemmaPass *pass, int layer, int from, int n)
 {
   const AxGemmaConfig *c = &s->gemma->config;
+  const AxDevice *on = s->on;
   const gsize kv = (gsize) (c->kv_heads * c->head_dim), q = (gsize) (c->heads * c->head_dim);
-  const int window = s->gemma->layers[layer].global ? G_MAXINT : c->window, end = s->length + n;
-  const int first = s->length + from >= window ? s->length + from - window + 1 : 0;
-  const guint8 *k = s->k + (gsize) layer * s->kv_layer + (gsize) first * kv * s->kv_size, *v = s->v + (gsize) layer * s->kv_layer + (gsize) first * kv * s->kv_size;
-  const AxSpanShape shape = { (gsize) (n - from), (gsize) (end - first), (gsize) c->heads, (gsize) c->kv_heads, (gsize) c->head_dim, q + kv, kv, kv, q,
+  const gboolean global = s->gemma->layers[layer].global;
+  const guint8 *k = s->k + (gsize) layer * s->kv_layer, *v = s->v + (gsize) layer * s->kv_layer;
+  const AxSpanShape shape = { (gsize) (n - from), pass->keys, (gsize) c->heads, (gsize) c->kv_heads, (gsize) c->head_dim, q + kv, kv, kv, q,
                               (float) c->query_scale, s->gemma->options.store != AX_GEMMA_F32 };
   const float *queries = s->qk + (gsize) from * (q + kv);
-  for (int r = from; r < n; r++)
-    {
-      const int position = s->length + r, low = position >= window ? position - window + 1 : 0;
-      s->spans[r - from] = (AxSpan){ low - first, position + 1 - first, position + 1 - first, position + 1 - first };
-    }
+  const AxSpan *spans = pass->spans[global] + from;
   if (n - from < FEW_ROWS)
-    ax_cache_attention (&shape, s->spans, queries, s->kv_type, k, v, s->o);
+    on->cache_attention (&shape, spans, queries, s->kv_type, k, v, s->o);
   else if (s->kv_type == AX_KV_F32)
-    ax_span_attention_forward (&shape, s->spans, queries, (const float *) k, (const float *) v, NULL, s->o);
+    on->span_attention_forward (&shape, spans, queries, (const float *) k, (const float *) v, NULL, s->o);
   else
     {
-      ax_f16_to_f32 (shape.tk * kv, (const guint16 *) k, s->wide_k);
-      ax_f16_to_f32 (shape.tk * kv, (const guint16 *) v, s->wide_v);
-      ax_span_attention_forward (&shape, s->spans, queries, s->wide_k, s->wide_v, NULL, s->o);
+      const int window = c->window, low = global || s->length + from < window ? 0 : s->length + from - window + 1;
+      const gsize first = (gsize) low * kv, count = pass->keys * kv - first;
+      on->f16_to_f32 (count, (const guint16 *) k + first, s->wide_k + first);
+      on->f16_to_f32 (count, (const guint16 *) v + first, s->wide_v + first);
+      on->span_attention_forward (&shape, spans, queries, s->wide_k, s->wide_v, NULL, s->o);
     }
 }
 
@@ -234,33 +243,34 @@ static void
 add_normed (AxGemmaState *s, int n, float *x, const float *norm)
 {
   const gsize width = (gsize) s->gemma->config.width;
-  ax_rmsnorm_forward ((gsize) n, width, s->added, norm, (float) s->gemma->config.eps, s->added, NULL);
-  ax_add ((gsize) n * width, x, s->added, x);
+  s->on->rmsnorm_forward ((gsize) n, width, s->added, norm, (float) s->gemma->config.eps, s->added, NULL);
+  s->on->add ((gsize) n * width, x, s->added, x);
 }
 
 /* One layer over the n rows of s->x; only rows [from, n) come out, the others leave their keys and values. */
-static void
-run_layer (AxGemmaState *s, int layer, int from, int n)
+void
+ax_gemma_state_layer (AxGemmaState *s, const AxGemmaPass *pass, int layer, int from, int n)
 {
   const AxGemmaConfig *c = &s->gemma->config;
   const AxGemmaLayer *l = &s->gemma->layers[layer];
+  const AxDevice *on = s->on;
   const float eps = (float) c->eps;
   const gsize width = (gsize) c->width;
-  const AxHeadNorm norm = { c->heads, c->kv_heads, c->head_dim, l->norm_q, l->norm_k, eps };
-  ax_rmsnorm_forward ((gsize) n, width, s->x, l->norm_in, eps, s->normed, NULL);
+  const AxHeadShape heads = { (gsize) n, (gsize) c->heads, (gsize) c->kv_heads, (gsize) c->head_dim, eps };
+  on->rmsnorm_forward ((gsize) n, width, s->x, l->norm_in, eps, s->normed, NULL);
   ax_qlinear_run (&l->qkv, (gsize) n, s->normed, s->qkv, s->lora);
-  ax_qk_norm_rope_run (&norm, (gsize) n, s->qkv, s->cos_sin[l->global ? 1 : 0] + (gsize) s->length * (gsize) c->head_dim, s->qk, NULL);
+  on->heads_forward (&heads, s->qkv, l->norm_q, l->norm_k, pass->cos_sin[l->global ? 1 : 0], s->qk, NULL);
   remember (s, layer, n);
   if (from == n)
     return;
   float *x = s->x + (gsize) from * width;
   const int rows = n - from;
-  attend (s, layer, from, n);
+  attend (s, pass, layer, from, n);
   ax_qlinear_run (&l->o, (gsize) rows, s->o, s->added, s->lora);
   add_normed (s, rows, x, l->norm_post);
-  ax_rmsnorm_forward ((gsize) rows, width, x, l->norm_pre_ffn, eps, s->normed, NULL);
+  on->rmsnorm_forward ((gsize) rows, width, x, l->norm_pre_ffn, eps, s->normed, NULL);
   ax_qlinear_run (&l->gate_up, (gsize) rows, s->normed, s->gate_up, s->lora);
-  ax_gated_gelu_run ((gsize) rows, (gsize) c->ffn, s->gate_up, s->inner);
+  on->gated_rows_forward ((gsize) rows, (gsize) c->ffn, s->gate_up, s->inner);
   ax_qlinear_run (&l->down, (gsize) rows, s->inner, s->added, s->lora);
   add_normed (s, rows, x, l->norm_post_ffn);
 }
@@ -270,15 +280,35 @@ static void
 norm_last (AxGemmaState *s, int r, float *y)
 {
   const AxGemma *g = s->gemma;
-  ax_rmsnorm_forward (1, (gsize) g->config.width, s->x + (gsize) r * (gsize) g->config.width, g->norm, (float) g->config.eps, y, NULL);
+  s->on->rmsnorm_forward (1, (gsize) g->config.width, s->x + (gsize) r * (gsize) g->config.width, g->norm, (float) g->config.eps, y, NULL);
 }
 
-/* Row r of s->x is the one whose logits come next; how they are made depends on what is asked of them. */
-static void
-keep_last (AxGemmaState *s, int r)
+void
+ax_gemma_state_keep (AxGemmaState *s, int r)
 {
   norm_last (s, r, s->last);
   s->made = AX_LOGITS_NONE;
+  s->chosen = FALSE;
+}
+
+/* The pass over n rows at [length, length + n). */
+static AxGemmaPass
+pass_of (AxGemmaState *s, int n)
+{
+  const AxGemmaConfig *c = &s->gemma->config;
+  const gsize chunk = (gsize) s->chunk, angles = (gsize) s->length * (gsize) c->head_dim;
+  const gint32 place[2] = { s->length, s->length };
+  for (int r = 0; r < n; r++)
+    {
+      const int end = s->length + r + 1;
+      s->host_spans[r] = (AxSpan){ MAX (0, end - c->window), end, end, end };
+      s->host_spans[chunk + (gsize) r] = (AxSpan){ 0, end, end, end };
+    }
+  for (gsize i = 0; i < 2; i++)
+    s->on->upload (s->spans + i * chunk, s->host_spans + i * chunk, (gsize) n * sizeof (AxSpan));
+  s->on->upload (s->place, place, sizeof place);
+  s->placed = s->length;
+  return (AxGemmaPass){ { s->cos_sin[0] + angles, s->cos_sin[1] + angles }, { s->spans, s->spans + chunk }, (gsize) (s->length + n) };
 }
 
 /* ---- input ---------------------------------------------------------------------------------------------------------------- */
@@ -323,14 +353,23 @@ embed (AxGemmaState *s, const AxGemmaInput *in, int from, int n, int *image)
 {
   const AxGemma *g = s->gemma;
   const gsize width = (gsize) g->config.width;
-  ax_gemma_embed_rows (g, n, in->ids + from, s->x);
+  s->on->upload (s->ids, in->ids + from, (gsize) n * sizeof (gint32));
+  ax_gemma_embed_rows (g, n, s->ids, s->x);
   for (int i = 0; g->injects && i < n; i++)
     {
       const gint32 id = in->ids[from + i], object = id - g->injection.object;
+      float *to = s->x + (gsize) i * width;
       if (id == g->injection.image)
-        memcpy (s->x + (gsize) i * width, in->image_rows + (gsize) (*image)++ * width, width * sizeof (float));
+        {
+          int run = 1;                 /* image tokens come in long rows */
+          while (i + run < n && in->ids[from + i + run] == id)
+            run++;
+          s->on->upload (to, in->image_rows + (gsize) *image * width, (gsize) run * width * sizeof (float));
+          *image += run;
+          i += run - 1;
+        }
       else if (object >= 0 && object < g->injection.n_objects)
-        memcpy (s->x + (gsize) i * width, in->object_rows + (gsize) object * width, width * sizeof (float));
+        s->on->upload (to, in->object_rows + (gsize) object * width, width * sizeof (float));
     }
 }
 
@@ -345,6 +384,7 @@ ax_gemma_state_prefill (AxGemmaState *s, const AxGemmaInput *in, gboolean want_l
     {
       const int n = MIN (s->chunk, in->n - from);
       embed (s, in, from, n, &image);
+      const AxGemmaPass pass = pass_of (s, n);
       for (int i = 0; i < layers; i++)
         {
           const double done = ((double) from * layers + (double) i * n) / ((double) in->n * layers);
@@ -355,26 +395,18 @@ ax_gemma_state_prefill (AxGemmaState *s, const AxGemmaInput *in, gboolean want_l
               return FALSE;
             }
           /* Of the last layer only the very last row is ever needed. */
-          run_layer (s, i, i < layers - 1 ? 0 : from + n == in->n && want_logits ? n - 1 : n, n);
+          ax_gemma_state_layer (s, &pass, i, i < layers - 1 ? 0 : from + n == in->n && want_logits ? n - 1 : n, n);
         }
       s->length += n;
       if (from + n == in->n && want_logits)
-        keep_last (s, n - 1);
+        ax_gemma_state_keep (s, n - 1);
     }
   s->has_logits = want_logits;
-  return TRUE;
-}
-
-void
-ax_gemma_state_step (AxGemmaState *s, gint32 id)
-{
-  g_return_if_fail (s->length < s->capacity && ax_gemma_has_row (s->gemma, id));
-  ax_gemma_embed_rows (s->gemma, 1, &id, s->x);
-  for (int i = 0; i < s->gemma->config.layers; i++)
-    run_layer (s, i, 0, 1);
-  s->length++;
-  keep_last (s, 0);
-  s->has_logits = TRUE;
+  if (ax_device_check (s->on, error))
+    return TRUE;
+  s->length = start;
+  s->has_logits = FALSE;
+  return FALSE;
 }
 
 gboolean
@@ -383,7 +415,7 @@ ax_gemma_state_score (AxGemmaState *s, const gint32 *ids, int n, float *logp, GE
   const gsize vocabulary = (gsize) s->gemma->vocabulary;
   const AxLmHead head = ax_gemma_lm_head (s->gemma);
   const AxGemmaInput in = { .ids = ids, .n = n };
-  float lse;
+  float *lse = s->scores, *loss = s->scores + s->chunk;
   if (!s->has_logits)
     return bad_input (error, "no logits to score the first token with");
   if (!check_input (s, &in, error))
@@ -391,33 +423,35 @@ ax_gemma_state_score (AxGemmaState *s, const gint32 *ids, int n, float *logp, GE
   if (n > s->chunk)
     return bad_input (error, "%d tokens to score, at most %d are possible", n, s->chunk);
   ax_gemma_state_make_all (s);
-  ax_cross_entropy_forward (1, vocabulary, s->logits, ids, &lse, logp);
-  logp[0] = -logp[0];
-  if (n == 1)
-    return TRUE;
   /* The last token's own keys are not needed. */
   int image = 0;
-  embed (s, &in, 0, n - 1, &image);
-  for (int i = 0; i < s->gemma->config.layers; i++)
-    run_layer (s, i, 0, n - 1);
-  float *logits = (float *) s->order;    /* as large, and used while a token is drawn only */
+  embed (s, &in, 0, n, &image);
+  s->chosen = FALSE;
+  s->on->cross_entropy_forward (1, vocabulary, s->logits, s->ids, lse, loss);
+  if (n > 1)
+    {
+      const AxGemmaPass pass = pass_of (s, n - 1);
+      for (int i = 0; i < s->gemma->config.layers; i++)
+        ax_gemma_state_layer (s, &pass, i, 0, n - 1);
+    }
   for (int r = 0; r + 1 < n; r++)
     {
       norm_last (s, r, s->normed);
-      ax_lm_head_logits (&head, 1, s->normed, logits);
-      ax_cross_entropy_forward (1, vocabulary, logits, ids + r + 1, &lse, logp + r + 1);
-      logp[r + 1] = -logp[r + 1];
+      ax_lm_head_logits (&head, 1, s->normed, s->scratch_logits);
+      s->on->cross_entropy_forward (1, vocabulary, s->scratch_logits, s->ids + r + 1, lse + r + 1, loss + r + 1);
     }
-  return TRUE;
+  s->on->download (logp, loss, (gsize) n * sizeof (float));
+  for (int r = 0; r < n; r++)
+    logp[r] = -logp[r];
+  return ax_device_check (s->on, error);
 }
 
 void
 ax_gemma_project (AxGemma *g, gboolean objects, int n, const float *x, float *rows)
 {
   const int dim = objects ? g->options.object_dim : g->options.image_dim;
-  g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  g_autoptr (AxTape) tape = ax_tape_new_on (g->device, FALSE);
   AxTensor *in = ax_tensor_new (tape, FALSE, 2, (int[]){ n, dim });
-  memcpy (in->data, x, in->n * sizeof (float));
-  AxTensor *out = objects ? ax_gemma_project_objects (g, tape, in) : ax_gemma_project_image (g, tape, in);
-  memcpy (rows, out->data, out->n * sizeof (float));
+  ax_tensor_set (tape, in, x);
+  ax_tensor_get (tape, objects ? ax_gemma_project_objects (g, tape, in) : ax_gemma_project_image (g, tape, in), rows);
 }

@@ -8,7 +8,8 @@ typedef struct {
   AxConvShape shape;
   gboolean    relu, training;
   guint       generation;
-  AxConv     *conv;
+  const AxDevice *on;
+  AxConv     *conv;            /* NULL: the device is out of memory, which its error tells */
 } Packed;
 
 #define MAX_PACKED 3
@@ -17,7 +18,7 @@ static void
 packed_free (gpointer data)
 {
   Packed *p = data;
-  ax_conv_free (p->conv);
+  p->on->conv_free (p->conv);
   g_free (p);
 }
 
@@ -27,38 +28,46 @@ ax_conv_layer_clear (AxConvLayer *layer)
   g_clear_pointer (&layer->cache, g_ptr_array_unref);
 }
 
-static AxConv *
-packed_get (AxConvLayer *layer, const AxConvShape *shape, gboolean relu, gboolean training, gboolean fold, float *scale, float *shift)
+/* The convolution for this shape; its weights may be of an earlier generation. */
+static Packed *
+packed_get (const AxDevice *on, AxConvLayer *layer, const AxConvShape *shape, gboolean relu, gboolean training)
 {
-  Packed *p = NULL;
   if (layer->cache == NULL)
     layer->cache = g_ptr_array_new_with_free_func (packed_free);
-  for (guint i = 0; i < layer->cache->len && p == NULL; i++)
+  for (guint i = 0; i < layer->cache->len; i++)
     {
       Packed *q = layer->cache->pdata[i];
-      if (memcmp (&q->shape, shape, sizeof *shape) == 0 && q->relu == relu && q->training == training)
-        p = q;
+      if (memcmp (&q->shape, shape, sizeof *shape) == 0 && q->relu == relu && q->training == training && q->on == on)
+        return q;
     }
-  if (p == NULL)
-    {
-      if (layer->cache->len >= MAX_PACKED)
-        g_ptr_array_remove_index (layer->cache, 0);
-      p = g_new0 (Packed, 1);
-      p->shape = *shape;
-      p->relu = relu;
-      p->training = training;
-      p->conv = ax_conv_new (shape, relu, training);
-      if (p->conv == NULL)
-        g_error ("No convolution for %s [%d,%d,%d,%d]", layer->w->name, shape->n, shape->h, shape->w, shape->ic);
-      g_ptr_array_add (layer->cache, p);
-    }
-  /* Generation 0 never matches: a layer whose running statistics just moved repacks. */
-  if (p->generation != layer->owner->generation)
-    {
-      ax_conv_set_weights (p->conv, layer->w->t.data, fold ? scale : NULL, fold ? shift : NULL);
-      p->generation = layer->owner->generation;
-    }
-  return p->conv;
+  if (layer->cache->len >= MAX_PACKED)
+    g_ptr_array_remove_index (layer->cache, 0);
+  Packed *p = g_new0 (Packed, 1);
+  p->shape = *shape;
+  p->relu = relu;
+  p->training = training;
+  p->on = on;
+  p->conv = on->conv_new (shape, relu, training);
+  if (p->conv == NULL && on->host)
+    g_error ("No convolution for %s [%d,%d,%d,%d]", layer->w->name, shape->n, shape->h, shape->w, shape->ic);
+  if (p->conv == NULL)
+    on->fail ("no memory for a convolution's weights");
+  g_ptr_array_add (layer->cache, p);
+  return p;
+}
+
+/* Generation 0 never matches: a layer whose running statistics just moved repacks. */
+static gboolean
+packed_stale (const Packed *p, const AxConvLayer *layer)
+{
+  return p->conv != NULL && p->generation != layer->owner->generation;
+}
+
+static void
+packed_set (Packed *p, const AxConvLayer *layer, const float *scale, const float *shift)
+{
+  p->on->conv_set_weights (p->conv, layer->w->t.data, scale, shift);
+  p->generation = layer->owner->generation;
 }
 
 typedef struct {
@@ -72,21 +81,23 @@ typedef struct {
 static void
 conv_input_and_weight_gradients (AxTape *tape, ConvNorm *c, const float *dy)
 {
+  const AxDevice *on = ax_tape_device (tape);
   AxParameter *w = c->layer->w;
+  if (c->conv == NULL)
+    return;
   if (w->t.needs_grad)
     {
       AxParameter *b = c->layer->bias;
       float *db = b && b->t.needs_grad ? b->t.grad : NULL;
       if (c->scale == NULL)
-        ax_conv_backward_weights (c->conv, c->x->data, dy, w->t.grad, db);
+        on->conv_backward_weights (c->conv, c->x->data, dy, w->t.grad, db);
       else
         {
           gsize per = w->t.n / (gsize) c->layer->oc;
           float *dw = ax_tape_scratch (tape, w->t.n * sizeof (float));
-          memset (dw, 0, w->t.n * sizeof (float));
-          ax_conv_backward_weights (c->conv, c->x->data, dy, dw, db);
-          for (int o = 0; o < c->layer->oc; o++)
-            ax_axpy (per, c->scale[o], dw + (gsize) o * per, w->t.grad + (gsize) o * per);
+          on->zero (dw, w->t.n * sizeof (float));
+          on->conv_backward_weights (c->conv, c->x->data, dy, dw, db);
+          on->rows_axpy ((gsize) c->layer->oc, per, c->scale, dw, w->t.grad);
           ax_tape_give (tape, dw);
         }
     }
@@ -95,23 +106,24 @@ conv_input_and_weight_gradients (AxTape *tape, ConvNorm *c, const float *dy)
       gboolean first = c->x->grad == NULL;
       if (first)
         c->x->grad = ax_tape_scratch (tape, c->x->n * sizeof (float));
-      ax_conv_backward_data (c->conv, dy, c->x->grad, !first);
+      on->conv_backward_data (c->conv, dy, c->x->grad, !first);
     }
 }
 
 static void
 conv_folded_backward (AxTape *tape, AxTensor *y, gpointer data)
 {
+  const AxDevice *on = ax_tape_device (tape);
   ConvNorm *c = data;
   float *dy = y->grad;
   if (c->relu)
     {
       dy = ax_tape_scratch (tape, y->n * sizeof (float));
-      memset (dy, 0, y->n * sizeof (float));
-      ax_activation_backward (AX_ACT_RELU, y->n, NULL, y->data, y->grad, dy);
+      on->zero (dy, y->n * sizeof (float));
+      on->activation_backward (AX_ACT_RELU, y->n, NULL, y->data, y->grad, dy);
     }
   if (c->residual && c->residual->needs_grad)
-    ax_axpy (y->n, 1, dy, ax_tensor_grad (tape, c->residual));
+    on->axpy (y->n, 1, dy, ax_tensor_grad (tape, c->residual));
   conv_input_and_weight_gradients (tape, c, dy);
   if (c->relu)
     ax_tape_give (tape, dy);
@@ -120,11 +132,12 @@ conv_folded_backward (AxTape *tape, AxTensor *y, gpointer data)
 static void
 conv_batch_backward (AxTape *tape, AxTensor *y, gpointer data)
 {
+  const AxDevice *on = ax_tape_device (tape);
   ConvNorm *c = data;
   AxConvLayer *l = c->layer;
   float *dconv = ax_tape_scratch (tape, y->n * sizeof (float));
-  memset (dconv, 0, y->n * sizeof (float));
-  ax_batchnorm_backward (ax_tensor_rows (y), (gsize) l->oc, c->y_conv->data, y->data, l->gamma->t.data, c->mean, c->rstd, c->relu, y->grad,
+  on->zero (dconv, y->n * sizeof (float));
+  on->batchnorm_backward (ax_tensor_rows (y), (gsize) l->oc, c->y_conv->data, y->data, l->gamma->t.data, c->mean, c->rstd, c->relu, y->grad,
                          dconv, l->gamma->t.grad, l->beta->t.grad,
                          c->residual && c->residual->needs_grad ? ax_tensor_grad (tape, c->residual) : NULL);
   conv_input_and_weight_gradients (tape, c, dconv);
@@ -137,6 +150,7 @@ conv_batch_backward (AxTape *tape, AxTensor *y, gpointer data)
 AxTensor *
 ax_conv_norm (AxTape *tape, AxConvLayer *layer, AxTensor *x, AxTensor *residual, gboolean relu)
 {
+  const AxDevice *on = ax_tape_device (tape);
   gboolean record = ax_tape_recording (tape);
   gboolean batch = layer->gamma && layer->gamma->t.needs_grad && ax_tape_training (tape);
   AxConvShape shape = { x->shape[0], x->shape[1], x->shape[2], layer->ic, layer->oc, layer->k, layer->k, layer->stride, layer->pad };
@@ -149,40 +163,37 @@ ax_conv_norm (AxTape *tape, AxConvLayer *layer, AxTensor *x, AxTensor *residual,
   if (batch)
     {
       gsize rows = ax_tensor_rows (y);
-      c.conv = packed_get (layer, &shape, FALSE, record, FALSE, NULL, NULL);
+      Packed *p = packed_get (on, layer, &shape, FALSE, record);
+      if (packed_stale (p, layer))
+        packed_set (p, layer, NULL, NULL);
+      c.conv = p->conv;
       c.y_conv = ax_tensor_new (tape, FALSE, 4, y->shape);
       c.mean = ax_tape_scratch (tape, oc * sizeof (float));
       c.rstd = ax_tape_scratch (tape, oc * sizeof (float));
-      ax_conv_forward (c.conv, x->data, NULL, c.y_conv->data);
-      ax_batchnorm_forward (rows, oc, c.y_conv->data, layer->gamma->t.data, layer->beta->t.data, residual ? residual->data : NULL, relu,
-                            BN_EPS, y->data, c.mean, c.rstd);
-      float unbias = rows > 1 ? (float) rows / (float) (rows - 1) : 1;
-      float momentum = ax_tape_norm_momentum (tape);
-      for (gsize i = 0; i < oc; i++)
-        {
-          float var = 1 / (c.rstd[i] * c.rstd[i]) - BN_EPS;
-          layer->mean->t.data[i] += momentum * (c.mean[i] - layer->mean->t.data[i]);
-          layer->var->t.data[i] += momentum * (MAX (var, 0) * unbias - layer->var->t.data[i]);
-        }
+      if (c.conv != NULL)
+        on->conv_forward (c.conv, x->data, NULL, c.y_conv->data);
+      on->batchnorm_forward (rows, oc, c.y_conv->data, layer->gamma->t.data, layer->beta->t.data, residual ? residual->data : NULL, relu,
+                             BN_EPS, y->data, c.mean, c.rstd);
+      on->batchnorm_track (rows, oc, c.mean, c.rstd, BN_EPS, ax_tape_norm_momentum (tape), layer->mean->t.data, layer->var->t.data);
       ax_tape_push (tape, conv_batch_backward, y, &c, sizeof c);
       return y;
     }
 
-  float *shift = NULL;
-  if (layer->gamma)
+  Packed *p = packed_get (on, layer, &shape, relu, record && needs);
+  const gboolean stale = packed_stale (p, layer);
+  float *shift = layer->bias ? layer->bias->t.data : NULL, *folded = NULL;
+  c.conv = p->conv;
+  if (layer->gamma && (stale || y->needs_grad))
     {
       c.scale = ax_tape_scratch (tape, oc * sizeof (float));
-      shift = ax_tape_scratch (tape, oc * sizeof (float));
-      for (gsize i = 0; i < oc; i++)
-        {
-          c.scale[i] = layer->gamma->t.data[i] / sqrtf (layer->var->t.data[i] + BN_EPS);
-          shift[i] = layer->beta->t.data[i] - layer->mean->t.data[i] * c.scale[i];
-        }
+      shift = folded = ax_tape_scratch (tape, oc * sizeof (float));
+      on->batchnorm_fold (oc, layer->gamma->t.data, layer->beta->t.data, layer->mean->t.data, layer->var->t.data, BN_EPS, c.scale, shift);
     }
-  else if (layer->bias)
-    shift = layer->bias->t.data;
-  c.conv = packed_get (layer, &shape, relu, record && needs, TRUE, c.scale, shift);
-  ax_conv_forward (c.conv, x->data, residual ? residual->data : NULL, y->data);
+  if (stale)
+    packed_set (p, layer, c.scale, shift);
+  ax_tape_give (tape, folded);
+  if (c.conv != NULL)
+    on->conv_forward (c.conv, x->data, residual ? residual->data : NULL, y->data);
   ax_tape_push (tape, conv_folded_backward, y, &c, sizeof c);
   return y;
 }
@@ -192,18 +203,20 @@ typedef struct { AxTensor *x; AxConvShape shape; guint8 *index; } Pool;
 static void
 pool_backward (AxTape *tape, AxTensor *y, gpointer data)
 {
+  const AxDevice *on = ax_tape_device (tape);
   Pool *p = data;
-  ax_maxpool_backward (&p->shape, y->grad, p->index, ax_tensor_grad (tape, p->x));
+  on->maxpool_backward (&p->shape, y->grad, p->index, ax_tensor_grad (tape, p->x));
 }
 
 AxTensor *
 ax_maxpool (AxTape *tape, AxTensor *x, int k, int stride, int pad)
 {
+  const AxDevice *on = ax_tape_device (tape);
   AxConvShape s = { x->shape[0], x->shape[1], x->shape[2], x->shape[3], x->shape[3], k, k, stride, pad };
   AxTensor *y = ax_tensor_new (tape, x->needs_grad, 4,
                                (int[]){ s.n, ax_conv_out (s.h, k, stride, pad), ax_conv_out (s.w, k, stride, pad), s.ic });
   guint8 *index = y->needs_grad ? ax_tape_scratch (tape, y->n) : NULL;
-  ax_maxpool_forward (&s, x->data, y->data, index);
+  on->maxpool_forward (&s, x->data, y->data, index);
   ax_tape_push (tape, pool_backward, y, &(Pool){ x, s, index }, sizeof (Pool));
   return y;
 }

@@ -3,9 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Rows to a piece of work where a row is a few thousand numbers. */
-#define GRAIN 16
-
 /* ---- norms ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct { AxTensor *x, *y; const float *w; float *rstd; } Norm;
@@ -13,18 +10,20 @@ typedef struct { AxTensor *x, *y; const float *w; float *rstd; } Norm;
 static void
 rmsnorm_backward (AxTape *tape, AxTensor *out, gpointer data)
 {
+  const AxDevice *on = ax_tape_device (tape);
   Norm *p = data;
   if (p->x->needs_grad)
-    ax_rmsnorm_backward (ax_tensor_rows (out), ax_tensor_cols (out), p->x->data, p->w, p->rstd, out->grad, ax_tensor_grad (tape, p->x), NULL);
+    on->rmsnorm_backward (ax_tensor_rows (out), ax_tensor_cols (out), p->x->data, p->w, p->rstd, out->grad, ax_tensor_grad (tape, p->x), NULL);
   ax_tape_give (tape, p->rstd);
 }
 
 AxTensor *
 ax_rmsnorm (AxTape *tape, AxTensor *x, const float *w, float eps)
 {
+  const AxDevice *on = ax_tape_device (tape);
   AxTensor *out = ax_tensor_new (tape, x->needs_grad, x->ndim, x->shape);
   float *rstd = out->needs_grad ? ax_tape_scratch (tape, ax_tensor_rows (x) * sizeof (float)) : NULL;
-  ax_rmsnorm_forward (ax_tensor_rows (x), ax_tensor_cols (x), x->data, w, eps, out->data, rstd);
+  on->rmsnorm_forward (ax_tensor_rows (x), ax_tensor_cols (x), x->data, w, eps, out->data, rstd);
   ax_tape_push (tape, rmsnorm_backward, out, &(Norm){ x, NULL, w, rstd }, sizeof (Norm));
   return out;
 }
@@ -32,9 +31,10 @@ ax_rmsnorm (AxTape *tape, AxTensor *x, const float *w, float eps)
 static void
 plus_rmsnorm_backward (AxTape *tape, AxTensor *out, gpointer data)
 {
+  const AxDevice *on = ax_tape_device (tape);
   Norm *p = data;
   if (p->y->needs_grad)
-    ax_rmsnorm_backward (ax_tensor_rows (out), ax_tensor_cols (out), p->y->data, p->w, p->rstd, out->grad, ax_tensor_grad (tape, p->y), NULL);
+    on->rmsnorm_backward (ax_tensor_rows (out), ax_tensor_cols (out), p->y->data, p->w, p->rstd, out->grad, ax_tensor_grad (tape, p->y), NULL);
   if (p->x->needs_grad && p->x->grad == NULL)
     {
       /* The residual's gradient is this one and nobody reads it here again: handed on instead of copied. */
@@ -42,17 +42,18 @@ plus_rmsnorm_backward (AxTape *tape, AxTensor *out, gpointer data)
       out->grad = NULL;
     }
   else if (p->x->needs_grad)
-    ax_axpy (out->n, 1, out->grad, p->x->grad);
+    on->axpy (out->n, 1, out->grad, p->x->grad);
   ax_tape_give (tape, p->rstd);
 }
 
 AxTensor *
 ax_plus_rmsnorm (AxTape *tape, AxTensor *x, AxTensor *y, const float *w, float eps)
 {
+  const AxDevice *on = ax_tape_device (tape);
   AxTensor *out = ax_tensor_new (tape, x->needs_grad || y->needs_grad, x->ndim, x->shape);
   float *rstd = out->needs_grad ? ax_tape_scratch (tape, ax_tensor_rows (x) * sizeof (float)) : NULL;
-  ax_rmsnorm_forward (ax_tensor_rows (y), ax_tensor_cols (y), y->data, w, eps, out->data, rstd);
-  ax_add (out->n, x->data, out->data, out->data);
+  on->rmsnorm_forward (ax_tensor_rows (y), ax_tensor_cols (y), y->data, w, eps, out->data, rstd);
+  on->add (out->n, x->data, out->data, out->data);
   ax_tape_push (tape, plus_rmsnorm_backward, out, &(Norm){ x, y, w, rstd }, sizeof (Norm));
   return out;
 }
@@ -69,23 +70,25 @@ ax_qlinear_scratch (const AxQLinear *l, gsize rows)
 static void
 stack_a (const AxQLinear *l, float *a)
 {
+  const AxDevice *on = l->on;
   const gsize n = (gsize) l->rank * (gsize) l->in;
   for (int p = 0; p < l->n_parts; p++)
     if (l->part[p].a != NULL)
-      memcpy (a + (gsize) p * n, l->part[p].a->t.data, n * sizeof (float));
+      on->copy (a + (gsize) p * n, l->part[p].a->t.data, n * sizeof (float));
     else
-      memset (a + (gsize) p * n, 0, n * sizeof (float));
+      on->zero (a + (gsize) p * n, n * sizeof (float));
 }
 
 /* t = x A^T, y += scale t B^T. */
 static void
 lora_forward (const AxQLinear *l, gsize rows, const float *x, const float *a, float *t, float *y)
 {
+  const AxDevice *on = l->on;
   const gsize rank = (gsize) l->rank, wide = rank * (gsize) l->n_parts, in = (gsize) l->in, out = (gsize) l->out;
-  ax_gemm (false, true, rows, wide, in, 1, x, in, a, in, 0, t, wide);
+  on->gemm (false, true, rows, wide, in, 1, x, in, a, in, 0, t, wide);
   for (int p = 0; p < l->n_parts; p++)
     if (l->part[p].b != NULL)
-      ax_gemm (false, true, rows, (gsize) l->part[p].out, rank, l->scale, t + (gsize) p * rank, wide, l->part[p].b->t.data, rank, 1,
+      on->gemm (false, true, rows, (gsize) l->part[p].out, rank, l->scale, t + (gsize) p * rank, wide, l->part[p].b->t.data, rank, 1,
                y + l->part[p].from, out);
 }
 
@@ -123,10 +126,11 @@ lora_row (const AxQLinear *l, const float *x, float *t, float *y)
 void
 ax_qlinear_run (const AxQLinear *l, gsize rows, const float *x, float *y, float *scratch)
 {
-  ax_qmatrix_forward (l->w, rows, x, y);
+  const AxDevice *on = l->on;
+  on->qmatrix_forward (l->w, rows, x, y);
   if (l->rank == 0)
     return;
-  if (rows == 1)
+  if (rows == 1 && on->host)
     {
       lora_row (l, x, scratch, y);
       return;
@@ -141,12 +145,13 @@ typedef struct { AxTensor *x; const AxQLinear *l; float *a, *t, *dropped, p; gui
 static void
 qlinear_backward (AxTape *tape, AxTensor *y, gpointer data)
 {
+  const AxDevice *on = ax_tape_device (tape);
   QLinear *q = data;
   const AxQLinear *l = q->l;
   const gsize rows = ax_tensor_rows (y), in = (gsize) l->in, out = (gsize) l->out, rank = (gsize) l->rank, wide = rank * (gsize) l->n_parts;
   float *dx = q->x->needs_grad ? ax_tensor_grad (tape, q->x) : NULL;
   if (dx != NULL)
-    ax_qmatrix_backward_data (l->w, rows, y->grad, dx);
+    on->qmatrix_backward_data (l->w, rows, y->grad, dx);
   if (q->t == NULL)
     return;
   const float *x = q->dropped != NULL ? q->dropped : q->x->data;
@@ -159,30 +164,29 @@ qlinear_backward (AxTape *tape, AxTensor *y, gpointer data)
       AxParameter *b = l->part[p].b;
       if (b == NULL)
         {
-          for (gsize r = 0; r < rows; r++)
-            memset (dtp + r * wide, 0, rank * sizeof (float));
+          on->columns_fill (rows, wide, (gsize) p * rank, (gsize) (p + 1) * rank, 0, dt);
           continue;
         }
-      ax_gemm (false, false, rows, rank, (gsize) l->part[p].out, l->scale, dy, out, b->t.data, rank, 0, dtp, wide);
+      on->gemm (false, false, rows, rank, (gsize) l->part[p].out, l->scale, dy, out, b->t.data, rank, 0, dtp, wide);
       if (b->t.needs_grad)
-        ax_gemm (true, false, (gsize) l->part[p].out, rank, rows, l->scale, dy, out, q->t + (gsize) p * rank, wide, 1, b->t.grad, rank);
+        on->gemm (true, false, (gsize) l->part[p].out, rank, rows, l->scale, dy, out, q->t + (gsize) p * rank, wide, 1, b->t.grad, rank);
       learns |= l->part[p].a->t.needs_grad;
     }
   if (learns)
     {
-      ax_gemm (true, false, wide, in, rows, 1, dt, wide, x, in, 0, da, in);
+      on->gemm (true, false, wide, in, rows, 1, dt, wide, x, in, 0, da, in);
       for (int p = 0; p < l->n_parts; p++)
         if (l->part[p].a != NULL && l->part[p].a->t.needs_grad)
-          ax_axpy (rank * in, 1, da + (gsize) p * rank * in, l->part[p].a->t.grad);
+          on->axpy (rank * in, 1, da + (gsize) p * rank * in, l->part[p].a->t.grad);
     }
   if (dx != NULL && q->dropped == NULL)
-    ax_gemm (false, false, rows, in, wide, 1, dt, wide, q->a, in, 1, dx, in);
+    on->gemm (false, false, rows, in, wide, 1, dt, wide, q->a, in, 1, dx, in);
   else if (dx != NULL)
     {
       /* The dropped input's copy is no longer needed: its memory takes the gradient at the mask. */
-      ax_gemm (false, false, rows, in, wide, 1, dt, wide, q->a, in, 0, q->dropped, in);
-      ax_dropout (q->x->n, q->p, q->seed, q->dropped, q->dropped);
-      ax_axpy (q->x->n, 1, q->dropped, dx);
+      on->gemm (false, false, rows, in, wide, 1, dt, wide, q->a, in, 0, q->dropped, in);
+      on->dropout (q->x->n, q->p, q->seed, q->dropped, q->dropped);
+      on->axpy (q->x->n, 1, q->dropped, dx);
     }
   ax_tape_give (tape, dt);
   ax_tape_give (tape, da);
@@ -194,6 +198,7 @@ qlinear_backward (AxTape *tape, AxTensor *y, gpointer data)
 AxTensor *
 ax_qlinear (AxTape *tape, AxTensor *x, const AxQLinear *l, float dropout)
 {
+  const AxDevice *on = ax_tape_device (tape);
   const gsize rows = ax_tensor_rows (x), wide = (gsize) (l->n_parts * l->rank);
   gboolean learns = x->needs_grad;
   for (int p = 0; p < l->n_parts && l->rank > 0; p++)
@@ -203,7 +208,7 @@ ax_qlinear (AxTape *tape, AxTensor *x, const AxQLinear *l, float dropout)
   shape[x->ndim - 1] = l->out;
   AxTensor *y = ax_tensor_new (tape, learns, x->ndim, shape);
   QLinear q = { x, l, NULL, NULL, NULL, dropout, 0 };
-  ax_qmatrix_forward (l->w, rows, x->data, y->data);
+  on->qmatrix_forward (l->w, rows, x->data, y->data);
   if (l->rank > 0)
     {
       q.a = ax_tape_scratch (tape, wide * (gsize) l->in * sizeof (float));
@@ -213,7 +218,7 @@ ax_qlinear (AxTape *tape, AxTensor *x, const AxQLinear *l, float dropout)
         {
           q.seed = ax_tape_next_seed (tape);
           q.dropped = ax_tape_scratch (tape, x->n * sizeof (float));
-          ax_dropout (x->n, dropout, q.seed, x->data, q.dropped);
+          on->dropout (x->n, dropout, q.seed, x->data, q.dropped);
         }
       lora_forward (l, rows, q.dropped != NULL ? q.dropped : x->data, q.a, q.t, y->data);
       if (!y->needs_grad)
@@ -229,95 +234,32 @@ ax_qlinear (AxTape *tape, AxTensor *x, const AxQLinear *l, float dropout)
 
 /* ---- gated GELU ----------------------------------------------------------------------------------------------------------- */
 
-typedef struct { gsize ffn; const float *gate_up, *dy; float *y, *d; } Gated;
-
-static void
-gated_rows (void *ctx, gsize begin, gsize end)
-{
-  const Gated *g = ctx;
-  for (gsize r = begin; r < end; r++)
-    {
-      const float *gate = g->gate_up + 2 * r * g->ffn;
-      if (g->y != NULL)
-        ax_gated_gelu_forward (g->ffn, gate, gate + g->ffn, g->y + r * g->ffn);
-      else
-        ax_gated_gelu_backward (g->ffn, gate, gate + g->ffn, g->dy + r * g->ffn, g->d + 2 * r * g->ffn, g->d + (2 * r + 1) * g->ffn);
-    }
-}
-
-void
-ax_gated_gelu_run (gsize rows, gsize ffn, const float *gate_up, float *y)
-{
-  if (rows == 1)
-    ax_gated_gelu_forward (ffn, gate_up, gate_up + ffn, y);
-  else
-    ax_parallel_for (rows, GRAIN, gated_rows, &(Gated){ ffn, gate_up, NULL, y, NULL });
-}
-
 static void
 gated_gelu_backward (AxTape *tape, AxTensor *y, gpointer data)
 {
   AxTensor *gate_up = *(AxTensor **) data;
-  ax_parallel_for (ax_tensor_rows (y), GRAIN, gated_rows, &(Gated){ ax_tensor_cols (y), gate_up->data, y->grad, NULL, ax_tensor_grad (tape, gate_up) });
+  ax_tape_device (tape)->gated_rows_backward (ax_tensor_rows (y), ax_tensor_cols (y), gate_up->data, y->grad, ax_tensor_grad (tape, gate_up));
 }
 
 AxTensor *
 ax_gated_gelu_op (AxTape *tape, AxTensor *gate_up)
 {
   AxTensor *y = ax_tensor_new (tape, gate_up->needs_grad, 2, (int[]){ gate_up->shape[0], gate_up->shape[1] / 2 });
-  ax_gated_gelu_run (ax_tensor_rows (y), ax_tensor_cols (y), gate_up->data, y->data);
+  ax_tape_device (tape)->gated_rows_forward (ax_tensor_rows (y), ax_tensor_cols (y), gate_up->data, y->data);
   ax_tape_push (tape, gated_gelu_backward, y, &gate_up, sizeof gate_up);
   return y;
 }
 
 /* ---- queries and keys ------------------------------------------------------------------------------------------------------- */
 
-typedef struct { const AxHeadNorm *h; const float *qkv, *cos_sin; float *qk, *rstd, *d; } HeadNorm;
-
-static void
-head_norm_rows (void *ctx, gsize begin, gsize end)
-{
-  const HeadNorm *n = ctx;
-  const AxHeadNorm *h = n->h;
-  const gsize heads = (gsize) h->heads, kv = (gsize) h->kv_heads, hd = (gsize) h->hd, all = heads + kv;
-  for (gsize r = begin; r < end; r++)
-    {
-      const float *x = n->qkv + r * (all + kv) * hd;
-      float *y = n->qk + r * all * hd, *rstd = n->rstd != NULL ? n->rstd + r * all : NULL;
-      if (n->d == NULL)
-        {
-          ax_rmsnorm_forward (heads, hd, x, h->q_norm, h->eps, y, rstd);
-          ax_rmsnorm_forward (kv, hd, x + heads * hd, h->k_norm, h->eps, y + heads * hd, rstd != NULL ? rstd + heads : NULL);
-          ax_rope (1, all, hd, all * hd, n->cos_sin + r * hd, false, y);
-        }
-      else
-        {
-          float *dx = n->d + r * (all + kv) * hd;   /* y is the gradient, turned back in place: nobody needs it after this */
-          ax_rope (1, all, hd, all * hd, n->cos_sin + r * hd, true, y);
-          ax_rmsnorm_backward (heads, hd, x, h->q_norm, rstd, y, dx, NULL);
-          ax_rmsnorm_backward (kv, hd, x + heads * hd, h->k_norm, rstd + heads, y + heads * hd, dx + heads * hd, NULL);
-        }
-    }
-}
-
-void
-ax_qk_norm_rope_run (const AxHeadNorm *h, gsize rows, const float *qkv, const float *cos_sin, float *qk, float *rstd)
-{
-  HeadNorm n = { h, qkv, cos_sin, qk, rstd, NULL };
-  if (rows == 1)
-    head_norm_rows (&n, 0, 1);
-  else
-    ax_parallel_for (rows, GRAIN, head_norm_rows, &n);
-}
-
-typedef struct { AxTensor *qkv; AxHeadNorm h; const float *cos_sin; float *rstd; } NormRope;
+typedef struct { AxTensor *qkv; AxHeadNorm h; AxHeadShape s; const float *cos_sin; float *rstd; } NormRope;
 
 static void
 qk_norm_rope_backward (AxTape *tape, AxTensor *qk, gpointer data)
 {
   NormRope *p = data;
-  ax_parallel_for (ax_tensor_rows (qk), GRAIN, head_norm_rows,
-                   &(HeadNorm){ &p->h, p->qkv->data, p->cos_sin, qk->grad, p->rstd, ax_tensor_grad (tape, p->qkv) });
+  /* The gradient is turned back in place: nobody needs it after this. */
+  ax_tape_device (tape)->heads_backward (&p->s, p->qkv->data, p->h.q_norm, p->h.k_norm, p->cos_sin, p->rstd, qk->grad, ax_tensor_grad (tape, p->qkv));
   ax_tape_give (tape, p->rstd);
 }
 
@@ -326,9 +268,10 @@ ax_qk_norm_rope (AxTape *tape, AxTensor *qkv, const AxHeadNorm *h, const float *
 {
   const int all = h->heads + h->kv_heads;
   AxTensor *qk = ax_tensor_new (tape, qkv->needs_grad, 2, (int[]){ qkv->shape[0], all * h->hd });
-  float *rstd = qk->needs_grad ? ax_tape_scratch (tape, ax_tensor_rows (qkv) * (gsize) all * sizeof (float)) : NULL;
-  ax_qk_norm_rope_run (h, ax_tensor_rows (qkv), qkv->data, cos_sin, qk->data, rstd);
-  ax_tape_push (tape, qk_norm_rope_backward, qk, &(NormRope){ qkv, *h, cos_sin, rstd }, sizeof (NormRope));
+  const AxHeadShape s = { ax_tensor_rows (qkv), (gsize) h->heads, (gsize) h->kv_heads, (gsize) h->hd, h->eps };
+  float *rstd = qk->needs_grad ? ax_tape_scratch (tape, s.rows * (gsize) all * sizeof (float)) : NULL;
+  ax_tape_device (tape)->heads_forward (&s, qkv->data, h->q_norm, h->k_norm, cos_sin, qk->data, rstd);
+  ax_tape_push (tape, qk_norm_rope_backward, qk, &(NormRope){ qkv, *h, s, cos_sin, rstd }, sizeof (NormRope));
   return qk;
 }
 
@@ -339,9 +282,10 @@ typedef struct { AxTensor *q, *k, *v; int k_from, v_from; AxSpanShape s; const A
 static void
 span_attention_backward (AxTape *tape, AxTensor *out, gpointer data)
 {
+  const AxDevice *on = ax_tape_device (tape);
   SpanAttention *a = data;
   /* q and k may be the same tensor; all three need gradients or none: they come from one projection. */
-  ax_span_attention_backward (&a->s, a->spans, a->q->data, a->k->data + a->k_from, a->v->data + a->v_from, out->data, a->lse, out->grad,
+  on->span_attention_backward (&a->s, a->spans, a->q->data, a->k->data + a->k_from, a->v->data + a->v_from, out->data, a->lse, out->grad,
                               ax_tensor_grad (tape, a->q), ax_tensor_grad (tape, a->k) + a->k_from, ax_tensor_grad (tape, a->v) + a->v_from);
   ax_tape_give (tape, a->lse);
 }
@@ -350,6 +294,7 @@ AxTensor *
 ax_span_attention (AxTape *tape, AxTensor *q, AxTensor *k, int k_from, AxTensor *v, int v_from, int heads, int kv_heads, int hd, float scale,
                    gboolean bf16, const AxSpan *spans)
 {
+  const AxDevice *on = ax_tape_device (tape);
   AxTensor *out = ax_tensor_new (tape, q->needs_grad, 2, (int[]){ q->shape[0], heads * hd });
   SpanAttention a = { q, k, v, k_from, v_from,
                       { ax_tensor_rows (q), ax_tensor_rows (k), (gsize) heads, (gsize) kv_heads, (gsize) hd, ax_tensor_cols (q), ax_tensor_cols (k),
@@ -357,7 +302,7 @@ ax_span_attention (AxTape *tape, AxTensor *q, AxTensor *k, int k_from, AxTensor 
                       spans, NULL };
   if (out->needs_grad)
     a.lse = ax_tape_scratch (tape, ax_tensor_rows (q) * (gsize) heads * sizeof (float));
-  ax_span_attention_forward (&a.s, spans, q->data, k->data + k_from, v->data + v_from, a.lse, out->data);
+  on->span_attention_forward (&a.s, spans, q->data, k->data + k_from, v->data + v_from, a.lse, out->data);
   ax_tape_push (tape, span_attention_backward, out, &a, sizeof a);
   return out;
 }
@@ -370,14 +315,9 @@ static void
 scatter_backward (AxTape *tape, AxTensor *y, gpointer data)
 {
   const Scatter *s = data;
-  const gsize d = ax_tensor_cols (y);
   for (int i = 0; i < s->n; i++)
-    {
-      float *grad = ax_tensor_grad (tape, s->source[i].src);
-      for (gsize r = 0; r < ax_tensor_rows (y); r++)
-        if (s->source[i].from[r] >= 0)
-          ax_axpy (d, s->source[i].scale, y->grad + r * d, grad + (gsize) s->source[i].from[r] * d);
-    }
+    ax_tape_device (tape)->rows_scatter (ax_tensor_rows (y), ax_tensor_cols (y), 0, ax_tensor_rows (s->source[i].src), s->source[i].from, s->source[i].scale, y->grad,
+                                         ax_tensor_grad (tape, s->source[i].src));
 }
 
 void
@@ -395,10 +335,10 @@ AxTensor *
 ax_gather_rows (AxTape *tape, AxTensor *x, int n, const int *rows)
 {
   const gsize d = ax_tensor_cols (x);
+  const int *index = ax_tape_send (tape, rows, (gsize) n * sizeof (int));
   AxTensor *y = ax_tensor_new (tape, x->needs_grad, 2, (int[]){ n, (int) d });
-  for (int i = 0; i < n; i++)
-    memcpy (y->data + (gsize) i * d, x->data + (gsize) rows[i] * d, d * sizeof (float));
-  ax_scatter_grad (tape, y, 1, &(AxScatter){ x, rows, 1 });
+  ax_tape_device (tape)->rows_gather ((gsize) n, d, 0, ax_tensor_rows (x), index, x->data, y->data);
+  ax_scatter_grad (tape, y, 1, &(AxScatter){ x, index, 1 });
   return y;
 }
 
@@ -407,16 +347,18 @@ typedef struct { AxTensor *x; gsize skipped; } Behind;
 static void
 behind_backward (AxTape *tape, AxTensor *y, gpointer data)
 {
+  const AxDevice *on = ax_tape_device (tape);
   const Behind *b = data;
-  ax_axpy (b->x->n, 1, y->grad + b->skipped, ax_tensor_grad (tape, b->x));
+  on->axpy (b->x->n, 1, y->grad + b->skipped, ax_tensor_grad (tape, b->x));
 }
 
 AxTensor *
 ax_behind_rows (AxTape *tape, const AxTensor *constant, AxTensor *x)
 {
+  const AxDevice *on = ax_tape_device (tape);
   AxTensor *y = ax_tensor_new (tape, x->needs_grad, 2, (int[]){ constant->shape[0] + x->shape[0], x->shape[1] });
-  memcpy (y->data, constant->data, constant->n * sizeof (float));
-  memcpy (y->data + constant->n, x->data, x->n * sizeof (float));
+  on->copy (y->data, constant->data, constant->n * sizeof (float));
+  on->copy (y->data + constant->n, x->data, x->n * sizeof (float));
   ax_tape_push (tape, behind_backward, y, &(Behind){ x, constant->n }, sizeof (Behind));
   return y;
 }

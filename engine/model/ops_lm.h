@@ -17,6 +17,7 @@ AxTensor *ax_plus_rmsnorm   (AxTape *tape, AxTensor *x, AxTensor *y, const float
 /* Projections that read one input, as one frozen matrix of their rows below each other, each with its LoRA pair or none. */
 #define AX_MAX_PARTS 3
 typedef struct {
+  const AxDevice *on;                    /* that has the weights */
   AxQMatrix   *w;                        /* [out, in] */
   int          in, out, n_parts;
   struct {
@@ -35,7 +36,6 @@ gsize     ax_qlinear_scratch (const AxQLinear *l, gsize rows);
 
 /* gate_up[rows, 2 ffn] -> gelu_tanh (gate) * up, [rows, ffn]. */
 AxTensor *ax_gated_gelu_op  (AxTape *tape, AxTensor *gate_up);
-void      ax_gated_gelu_run (gsize rows, gsize ffn, const float *gate_up, float *y);
 
 typedef struct {
   int          heads, kv_heads, hd;
@@ -44,20 +44,18 @@ typedef struct {
 } AxHeadNorm;
 /* From qkv[rows, (heads + 2 kv_heads) hd] the normed and turned queries and keys [rows, (heads + kv_heads) hd]; cos_sin [rows, hd] as ax_rope(). */
 AxTensor *ax_qk_norm_rope   (AxTape *tape, AxTensor *qkv, const AxHeadNorm *h, const float *cos_sin);
-/* rstd [rows, heads + kv_heads] may be NULL. */
-void      ax_qk_norm_rope_run (const AxHeadNorm *h, gsize rows, const float *qkv, const float *cos_sin, float *qk, float *rstd);
 
-/* Attention over spans: q rows start at column 0 of `q`, keys at column k_from of `k`, values at v_from of `v`. spans live as long as the tape's
- * pass. bf16: products in bfloat16 where the machine has them (AxSpanShape). */
+/* Attention over spans: q rows start at column 0 of `q`, keys at column k_from of `k`, values at v_from of `v`. spans are on the tape's device and live as
+ * long as its pass. bf16: products in bfloat16 where the machine has them (AxSpanShape). */
 AxTensor *ax_span_attention (AxTape *tape, AxTensor *q, AxTensor *k, int k_from, AxTensor *v, int v_from, int heads, int kv_heads, int hd,
                              float scale, gboolean bf16, const AxSpan *spans);
 
-/* The named rows of x, in order. rows live as long as the tape's pass. */
+/* The named rows of x, in order. rows are the host's and live as long as the tape's pass. */
 AxTensor *ax_gather_rows    (AxTape *tape, AxTensor *x, int n, const int *rows);
 /* The rows of a constant (it gets no gradient), then those of x. */
 AxTensor *ax_behind_rows    (AxTape *tape, const AxTensor *constant, AxTensor *x);
 /* For y[rows, d] that the caller filled with copies of rows of several sources: src.grad[from[r]] += scale y.grad[r] for each source and row with
- * from[r] >= 0. Sources that are NULL or learn nothing are left out. At most AX_MAX_SOURCES; `from` lives as long as the tape's pass. */
+ * from[r] >= 0. Sources that are NULL or learn nothing are left out. At most AX_MAX_SOURCES; `from` is on the tape's device and lives as long as its pass. */
 #define AX_MAX_SOURCES 4
 typedef struct { AxTensor *src; const int *from; float scale; } AxScatter;
 void      ax_scatter_grad   (AxTape *tape, AxTensor *y, int n, const AxScatter *sources);
@@ -65,6 +63,7 @@ void      ax_scatter_grad   (AxTape *tape, AxTensor *y, int n, const AxScatter *
 /* The head: logits = hidden W^T, with the columns [added_first, added_first + rows of added) from `added` instead. Either w (frozen) or learned is set;
  * ids in [missing_from, missing_to) have no row. */
 typedef struct {
+  const AxDevice *on;                    /* that has the weights; logits are there too */
   AxQMatrix *w;                          /* [vocabulary, width], zero where another has the row */
   AxTensor  *learned;                    /* [vocabulary, width] */
   AxTensor  *added;                      /* [n, width] or NULL */

@@ -11,6 +11,13 @@ static void
 other_rows (const AxLmHead *h, gsize n, const float *hidden, float *logits)
 {
   const gsize width = (gsize) h->width, vocabulary = (gsize) h->vocabulary;
+  if (!h->on->host)
+    {
+      h->on->columns_fill (n, vocabulary, (gsize) h->missing_from, (gsize) h->missing_to, -INFINITY, logits);
+      if (h->added != NULL)
+        h->on->gemm (false, true, n, ax_tensor_rows (h->added), width, 1, hidden, width, h->added->data, width, 0, logits + h->added_first, vocabulary);
+      return;
+    }
   for (gsize r = 0; r < n; r++)
     {
       float *row = logits + r * vocabulary;
@@ -37,16 +44,16 @@ void
 ax_lm_head_logits (const AxLmHead *h, gsize n, const float *hidden, float *logits)
 {
   if (h->learned != NULL)
-    ax_linear_forward (n, (gsize) h->width, (gsize) h->vocabulary, hidden, h->learned->data, NULL, AX_ACT_NONE, NULL, logits);
+    h->on->linear_forward (n, (gsize) h->width, (gsize) h->vocabulary, hidden, h->learned->data, NULL, AX_ACT_NONE, NULL, logits);
   else
-    ax_qmatrix_forward (h->w, n, hidden, logits);
+    h->on->qmatrix_forward (h->w, n, hidden, logits);
   other_rows (h, n, hidden, logits);
 }
 
 float
 ax_lm_head_top (const AxLmHead *h, const float *hidden, float *logits)
 {
-  if (h->learned != NULL)
+  if (h->learned != NULL || !h->on->host) /* a card reads all weights faster than the processor its share */
     {
       ax_lm_head_logits (h, 1, hidden, logits);
       return -INFINITY;
@@ -65,14 +72,14 @@ head_backward (AxTape *tape, const AxLmHead *h, gsize n, const float *hidden, fl
       const gsize rows = ax_tensor_rows (h->added);
       float *d = dlogits + h->added_first;
       if (dhidden != NULL)
-        ax_gemm (false, false, n, width, rows, 1, d, vocabulary, h->added->data, width, 1, dhidden, width);
+        h->on->gemm (false, false, n, width, rows, 1, d, vocabulary, h->added->data, width, 1, dhidden, width);
       if (h->added->needs_grad)
-        ax_gemm (true, false, rows, width, n, 1, d, vocabulary, hidden, width, 1, h->added->grad, width);
+        h->on->gemm (true, false, rows, width, n, 1, d, vocabulary, hidden, width, 1, h->added->grad, width);
     }
   if (h->learned != NULL)
-    ax_linear_backward (n, width, vocabulary, hidden, h->learned->data, dlogits, dhidden, h->learned->needs_grad ? h->learned->grad : NULL, NULL);
+    h->on->linear_backward (n, width, vocabulary, hidden, h->learned->data, dlogits, dhidden, h->learned->needs_grad ? h->learned->grad : NULL, NULL);
   else if (dhidden != NULL)
-    ax_qmatrix_backward_data (h->w, n, dlogits, dhidden);
+    h->on->qmatrix_backward_data (h->w, n, dlogits, dhidden);
 }
 
 double
@@ -80,34 +87,46 @@ ax_lm_head_loss (AxTape *tape, const AxLmHead *h, AxTensor *hidden, int n, const
 {
   const gsize width = (gsize) h->width, vocabulary = (gsize) h->vocabulary;
   const gsize slice = CLAMP (SLICE_BYTES / (vocabulary * sizeof (float)), 1, (gsize) MAX (n, 1));
+  const AxDevice *on = h->on;
   const gboolean learns = ax_tape_recording (tape) && (hidden->needs_grad || (h->added != NULL && h->added->needs_grad) || (h->learned != NULL && h->learned->needs_grad));
   float *logits = ax_tape_scratch (tape, slice * vocabulary * sizeof (float));
-  float *row = ax_tape_scratch (tape, 3 * slice * sizeof (float)), *lse = row, *loss = row + slice, *weight = row + 2 * slice;
-  double sum = 0;
-  int hits = 0;
+  /* Of all rows: what goes to the device once and comes back once. */
+  float *weight = ax_tape_host (tape, MAX (n, 1) * sizeof (float)), *loss = ax_tape_host (tape, MAX (n, 1) * sizeof (float));
+  for (int r = 0; r < n; r++)
+    weight[r] = weights != NULL ? weights[r] : 1.0f / (float) n;
+  const gint32 *target = ax_tape_send (tape, targets, (gsize) n * sizeof (gint32));
+  const float *dloss = ax_tape_send (tape, weight, (gsize) n * sizeof (float));
+  float *row = ax_tape_scratch (tape, 2 * MAX (n, 1) * sizeof (float)), *lse = row, *losses = row + n;
+  gint32 *top = correct != NULL ? ax_tape_scratch (tape, MAX (n, 1) * sizeof (gint32)) : NULL;
   for (gsize from = 0; from < (gsize) n; from += slice)
     {
       const gsize count = MIN (slice, (gsize) n - from);
       const float *x = hidden->data + from * width;
       ax_lm_head_logits (h, count, x, logits);
-      ax_cross_entropy_forward (count, vocabulary, logits, targets + from, lse, loss);
-      for (gsize r = 0; r < count; r++)
-        {
-          weight[r] = weights != NULL ? weights[from + r] : 1.0f / (float) n;
-          sum += (double) weight[r] * loss[r];
-          if (nll != NULL)
-            nll[from + r] = loss[r];
-          if (correct != NULL)
-            hits += ax_argmax (vocabulary, logits + r * vocabulary) == (gsize) targets[from + r];
-        }
+      on->cross_entropy_forward (count, vocabulary, logits, target + from, lse + from, losses + from);
+      if (top != NULL)
+        on->argmax_rows (count, vocabulary, logits, top + from);
       if (!learns)
         continue;
-      ax_cross_entropy_backward (count, vocabulary, logits, targets + from, lse, weight, logits);
+      on->cross_entropy_backward (count, vocabulary, logits, target + from, lse + from, dloss + from, logits);
       head_backward (tape, h, count, x, logits, hidden->needs_grad ? ax_tensor_grad (tape, hidden) + from * width : NULL);
+    }
+  double sum = 0;
+  on->download (loss, losses, (gsize) n * sizeof (float));
+  for (int r = 0; r < n; r++)
+    sum += (double) weight[r] * loss[r];
+  if (nll != NULL)
+    memcpy (nll, loss, (gsize) n * sizeof (float));
+  if (correct != NULL)
+    {
+      gint32 *best = ax_tape_host (tape, MAX (n, 1) * sizeof (gint32));
+      on->download (best, top, (gsize) n * sizeof (gint32));
+      *correct = 0;
+      for (int r = 0; r < n; r++)
+        *correct += best[r] == targets[r];
     }
   ax_tape_give (tape, logits);
   ax_tape_give (tape, row);
-  if (correct != NULL)
-    *correct = hits;
+  ax_tape_give (tape, top);
   return sum;
 }

@@ -2,7 +2,6 @@
 #include "engine/model/tensor.h"
 #include "kernels/kernels.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -27,6 +26,8 @@ struct _AxTape {
   GArray    *steps;
   gsize      bytes, peak;      /* of all blocks */
   gsize      asked, most;      /* of what is in use, as it was asked for */
+  const AxDevice *on;
+  gsize      missing;          /* blocks that did not fit, since the last reset */
 };
 
 #define PAGE ((gsize) 4096)
@@ -36,7 +37,20 @@ struct _AxTape {
 AxTape *
 ax_tape_new (gboolean recording)
 {
+  return ax_tape_new_on (ax_device_cpu (), recording);
+}
+
+const AxDevice *
+ax_tape_device (const AxTape *tape)
+{
+  return tape->on;
+}
+
+AxTape *
+ax_tape_new_on (const AxDevice *device, gboolean recording)
+{
   AxTape *tape = g_new0 (AxTape, 1);
+  tape->on = device;
   tape->recording = recording;
   tape->norm_momentum = 0.1f;
   tape->free_blocks = g_array_new (FALSE, FALSE, sizeof (Block));
@@ -54,6 +68,25 @@ block_use (AxTape *tape, gpointer mem, gsize block, gsize bytes)
   tape->asked += bytes;
   tape->most = MAX (tape->most, tape->asked);
   return mem;
+}
+
+/* Gives the largest free block back to the system. */
+static void
+drop_largest (AxTape *tape)
+{
+  Block b = g_array_index (tape->free_blocks, Block, tape->free_blocks->len - 1);
+  g_array_set_size (tape->free_blocks, tape->free_blocks->len - 1);
+  tape->bytes -= b.bytes;
+  tape->on->free (b.mem);
+}
+
+/* An address for a block that a device has no memory for: all work is skipped from here on, so nothing ever goes there. Far outside of what processes use. */
+static gpointer
+missing_block (AxTape *tape, gsize bytes)
+{
+  g_autofree char *what = g_strdup_printf ("out of memory: %" G_GSIZE_FORMAT " MiB more for one array, %" G_GSIZE_FORMAT " MiB in use", (bytes >> 20) + 1, tape->on->taken () >> 20);
+  tape->on->fail (what);
+  return (gpointer) (~(guintptr) 0 - (++tape->missing << 12) + 1);
 }
 
 static gpointer
@@ -76,15 +109,17 @@ block_take (AxTape *tape, gsize bytes)
         }
     }
   while (tape->bytes + bytes > limit && tape->free_blocks->len > 0)
+    drop_largest (tape);
+  gpointer mem = tape->on->alloc (bytes);
+  while (mem == NULL && tape->free_blocks->len > 0)
     {
-      Block b = g_array_index (tape->free_blocks, Block, tape->free_blocks->len - 1);
-      g_array_set_size (tape->free_blocks, tape->free_blocks->len - 1);
-      tape->bytes -= b.bytes;
-      free (b.mem);
+      drop_largest (tape);
+      mem = tape->on->alloc (bytes);
     }
-  gpointer mem = aligned_alloc (PAGE, bytes);
-  if (mem == NULL)
+  if (mem == NULL && tape->on->host)
     g_error ("Out of memory: %" G_GSIZE_FORMAT " bytes for one activation", bytes);
+  if (mem == NULL)
+    return missing_block (tape, bytes);
   tape->bytes += bytes;
   tape->peak = MAX (tape->peak, tape->bytes);
   return block_use (tape, mem, bytes, bytes);
@@ -125,7 +160,7 @@ ax_tape_reset (AxTape *tape)
   while (g_hash_table_iter_next (&it, &mem, &pages))
     block_insert (tape, (Block){ mem, (GPOINTER_TO_SIZE (pages) & G_MAXUINT32) * PAGE });
   g_hash_table_remove_all (tape->used);
-  tape->asked = 0;
+  tape->asked = tape->missing = 0;
   g_ptr_array_set_size (tape->tensors, 0);
   g_ptr_array_set_size (tape->payloads, 0);
   g_array_set_size (tape->steps, 0);
@@ -139,7 +174,7 @@ ax_tape_free (AxTape *tape)
     return;
   ax_tape_reset (tape);
   for (guint i = 0; i < tape->free_blocks->len; i++)
-    free (g_array_index (tape->free_blocks, Block, i).mem);
+    tape->on->free (g_array_index (tape->free_blocks, Block, i).mem);
   g_array_unref (tape->free_blocks);
   g_hash_table_unref (tape->used);
   g_ptr_array_unref (tape->tensors);
@@ -232,9 +267,89 @@ ax_tensor_grad (AxTape *tape, AxTensor *t)
   if (t->grad == NULL)
     {
       t->grad = block_take (tape, t->n * sizeof (float));
-      memset (t->grad, 0, t->n * sizeof (float));
+      tape->on->zero (t->grad, t->n * sizeof (float));
     }
   return t->grad;
+}
+
+/* ---- there and back ------------------------------------------------------------------------------------------------------ */
+
+gpointer
+ax_tape_host (AxTape *tape, gsize bytes)
+{
+  if (tape->on->host)
+    return block_take (tape, bytes);
+  gpointer mem = g_malloc (MAX (bytes, 1));
+  g_ptr_array_add (tape->payloads, mem);
+  return mem;
+}
+
+gpointer
+ax_tape_send (AxTape *tape, gconstpointer host, gsize bytes)
+{
+  if (tape->on->host)
+    return (gpointer) host;
+  gpointer mem = block_take (tape, bytes);
+  tape->on->upload (mem, host, bytes);
+  return mem;
+}
+
+void
+ax_tensor_set (AxTape *tape, AxTensor *t, const float *values)
+{
+  tape->on->upload (t->data, values, t->n * sizeof (float));
+}
+
+void
+ax_tensor_get (AxTape *tape, const AxTensor *t, float *values)
+{
+  tape->on->download (values, t->data, t->n * sizeof (float));
+}
+
+const float *
+ax_tensor_host (AxTape *tape, const AxTensor *t)
+{
+  if (tape->on->host)
+    return t->data;
+  float *values = ax_tape_host (tape, t->n * sizeof (float));
+  ax_tensor_get (tape, t, values);
+  return values;
+}
+
+float *
+ax_tensor_host_grad (AxTape *tape, AxTensor *t)
+{
+  if (tape->on->host)
+    return ax_tensor_grad (tape, t);
+  float *grad = ax_tape_host (tape, t->n * sizeof (float));
+  memset (grad, 0, t->n * sizeof (float));
+  return grad;
+}
+
+void
+ax_tensor_add_grad (AxTape *tape, AxTensor *t, const float *grad)
+{
+  if (grad == t->grad)
+    return;
+  float *there = ax_tape_scratch (tape, t->n * sizeof (float));
+  tape->on->upload (there, grad, t->n * sizeof (float));
+  tape->on->axpy (t->n, 1, there, ax_tensor_grad (tape, t));
+  ax_tape_give (tape, there);
+}
+
+gboolean
+ax_device_check (const AxDevice *device, GError **error)
+{
+  const char *what = device->host ? NULL : device->error ();
+  if (what != NULL)
+    g_set_error (error, G_IO_ERROR, strstr (what, "memory") != NULL ? G_IO_ERROR_NO_SPACE : G_IO_ERROR_FAILED, "%s: %s", device->title (), what);
+  return what == NULL;
+}
+
+gboolean
+ax_tape_check (AxTape *tape, GError **error)
+{
+  return ax_device_check (tape->on, error);
 }
 
 void
@@ -263,16 +378,21 @@ ax_tape_backward (AxTape *tape)
 
 /* ---- parameters --------------------------------------------------------------------------------------------------------- */
 
+/* What a parameter keeps, one like the other. */
+static float **
+array_of (AxParameter *q, int i)
+{
+  float **const arrays[] = { &q->t.data, &q->t.grad, &q->m, &q->v };
+  return arrays[i];
+}
+#define N_ARRAYS 4
+
 static void
 parameter_free (gpointer data)
 {
-  AxParameter *p = data;
-  free (p->t.data);
-  free (p->t.grad);
-  free (p->m);
-  free (p->v);
-  g_free (p->name);
-  g_free (p);
+  AxParameter *q = data;
+  g_free (q->name);
+  g_free (q);
 }
 
 AxParameters *
@@ -282,6 +402,7 @@ ax_parameters_new (void)
   p->list = g_ptr_array_new_with_free_func (parameter_free);
   p->by_name = g_hash_table_new (g_str_hash, g_str_equal);
   p->generation = 1;
+  p->device = ax_device_cpu ();
   return p;
 }
 
@@ -290,19 +411,25 @@ ax_parameters_free (AxParameters *p)
 {
   if (p == NULL)
     return;
+  for (guint i = 0; i < p->list->len; i++)
+    for (int k = 0; k < N_ARRAYS; k++)
+      p->device->free (*array_of (p->list->pdata[i], k));
   g_hash_table_unref (p->by_name);
   g_ptr_array_unref (p->list);
   g_free (p);
 }
 
 static float *
-zeros (gsize n)
+zeros (AxParameters *p, gsize n)
 {
-  gsize bytes = (n * sizeof (float) + 63) & ~(gsize) 63;
-  float *mem = aligned_alloc (64, bytes);
-  if (mem == NULL)
+  gsize bytes = n * sizeof (float);
+  float *mem = p->device->alloc (bytes);
+  if (mem == NULL && p->device->host)
     g_error ("Out of memory: %" G_GSIZE_FORMAT " bytes for one parameter", bytes);
-  memset (mem, 0, bytes);
+  if (mem == NULL)
+    p->device->fail ("out of memory for a gradient");
+  else
+    p->device->zero (mem, bytes);
   return mem;
 }
 
@@ -321,11 +448,80 @@ ax_parameters_add (AxParameters *p, const char *name, gboolean trainable, int nd
       q->t.shape[i] = shape[i];
       q->t.n *= (gsize) shape[i];
     }
-  q->t.data = zeros (q->t.n);
+  q->t.data = zeros (p, q->t.n);
   q->t.needs_grad = FALSE;
   g_ptr_array_add (p->list, q);
   g_hash_table_insert (p->by_name, q->name, q);
   return q;
+}
+
+gsize
+ax_parameters_bytes (const AxParameters *p)
+{
+  gsize n = 0;
+  for (guint i = 0; i < p->list->len; i++)
+    for (int k = 0; k < N_ARRAYS; k++)
+      n += *array_of (p->list->pdata[i], k) != NULL ? ((AxParameter *) p->list->pdata[i])->t.n : 0;
+  return n * sizeof (float);
+}
+
+/* From where an array is to new memory; one of the two devices is the host, or both. NULL: out of memory. */
+static float *
+array_moved (const AxDevice *from, const AxDevice *to, const float *data, gsize bytes)
+{
+  float *mem = to->alloc (bytes);
+  if (mem == NULL)
+    return NULL;
+  if (from->host)
+    to->upload (mem, data, bytes);
+  else
+    from->download (mem, data, bytes);
+  return mem;
+}
+
+gboolean
+ax_parameters_move (AxParameters *p, const AxDevice *device, GError **error)
+{
+  const AxDevice *old = p->device;
+  const gsize bytes = ax_parameters_bytes (p), n = p->list->len;
+  gsize free_bytes, total_bytes;
+  if (device == old)
+    return TRUE;
+  g_return_val_if_fail (device->host || old->host, FALSE);
+  device->memory (&free_bytes, &total_bytes);
+  g_autofree float **moved = g_new0 (float *, n * N_ARRAYS + 1);
+  gboolean fits = device->host || bytes <= free_bytes;
+  for (gsize i = 0; i < n * N_ARRAYS && fits; i++)
+    {
+      AxParameter *q = p->list->pdata[i / N_ARRAYS];
+      const float *data = *array_of (q, (int) (i % N_ARRAYS));
+      if (data != NULL)
+        fits = (moved[i] = array_moved (old, device, data, q->t.n * sizeof (float))) != NULL;
+    }
+  GError *failed = NULL;
+  if (!fits)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "%s: the weights take %" G_GSIZE_FORMAT " MiB, and of its %" G_GSIZE_FORMAT " MiB of memory %" G_GSIZE_FORMAT
+                 " MiB are free", device->title (), (bytes >> 20) + 1, total_bytes >> 20, free_bytes >> 20);
+  else if (!ax_device_check (old, &failed) || !ax_device_check (device, &failed))
+    g_propagate_error (error, failed);
+  const gboolean done = fits && failed == NULL;
+  for (gsize i = 0; i < n * N_ARRAYS; i++)
+    {
+      float **at = array_of (p->list->pdata[i / N_ARRAYS], (int) (i % N_ARRAYS));
+      if (!done)
+        device->free (moved[i]);
+      else if (moved[i] != NULL)
+        {
+          old->free (*at);
+          *at = moved[i];
+        }
+    }
+  if (done)
+    {
+      p->device = device;
+      p->generation++;
+    }
+  return done;
 }
 
 AxParameter *
@@ -344,11 +540,11 @@ ax_parameters_prepare (AxParameters *p, gboolean moments)
       if (!q->trainable)
         continue;
       if (q->t.grad == NULL)
-        q->t.grad = zeros (q->t.n);
+        q->t.grad = zeros (p, q->t.n);
       if (moments && q->m == NULL)
         {
-          q->m = zeros (q->t.n);
-          q->v = zeros (q->t.n);
+          q->m = zeros (p, q->t.n);
+          q->v = zeros (p, q->t.n);
         }
     }
 }
@@ -360,19 +556,31 @@ ax_parameters_zero_grad (AxParameters *p)
     {
       AxParameter *q = p->list->pdata[i];
       if (q->t.grad != NULL)
-        memset (q->t.grad, 0, q->t.n * sizeof (float));
+        p->device->zero (q->t.grad, q->t.n * sizeof (float));
     }
 }
 
 double
 ax_parameters_grad_norm (AxParameters *p)
 {
-  double sum = 0;
+  double sum = 0, *there = p->device->host ? &sum : p->device->alloc (sizeof sum);
+  if (there == NULL)
+    {
+      p->device->fail ("out of memory for a sum");
+      return NAN;
+    }
+  if (there != &sum)
+    p->device->zero (there, sizeof sum);
   for (guint i = 0; i < p->list->len; i++)
     {
       AxParameter *q = p->list->pdata[i];
       if (q->trainable && q->t.grad != NULL)
-        sum += ax_sum_squares (q->t.n, q->t.grad);
+        p->device->squares_add (q->t.n, q->t.grad, there);
+    }
+  if (there != &sum)
+    {
+      p->device->download (&sum, there, sizeof sum);
+      p->device->free (there);
     }
   return sqrt (sum);
 }
@@ -389,7 +597,7 @@ ax_parameters_step (AxParameters *p, double lr, double decay, double max_norm, g
       if (!q->trainable || q->t.grad == NULL)
         continue;
       AxAdamW a = { (float) (lr * q->lr_scale), 0.9f, 0.999f, 1e-8f, (float) (decay * q->decay_scale), (float) scale, t };
-      ax_adamw (&a, q->t.n, q->t.data, q->t.grad, q->m, q->v);
+      p->device->adamw (&a, q->t.n, q->t.data, q->t.grad, q->m, q->v);
     }
   p->generation++;
   return norm;

@@ -48,7 +48,8 @@ ax_loss_boxes (AxTape *tape, AxTensor *boxes, const float *target, const float *
 {
   gsize n = boxes->n / 4;
   double count = 0;
-  float *grad = boxes->needs_grad ? ax_tensor_grad (tape, boxes) : NULL;
+  const float *data = ax_tensor_host (tape, boxes);
+  float *grad = boxes->needs_grad ? ax_tensor_host_grad (tape, boxes) : NULL;
   *l1 = *giou = 0;
   for (gsize i = 0; i < n; i++)
     count += mask ? mask[i] : 1;
@@ -56,7 +57,7 @@ ax_loss_boxes (AxTape *tape, AxTensor *boxes, const float *target, const float *
   for (gsize i = 0; i < n; i++)
     {
       double m = mask ? mask[i] : 1, p[4], t[4], d[4];
-      const float *b = boxes->data + 4 * i, *g = target + 4 * i;
+      const float *b = data + 4 * i, *g = target + 4 * i;
       if (m == 0)
         continue;
       for (int k = 0; k < 4; k++)
@@ -78,6 +79,8 @@ ax_loss_boxes (AxTape *tape, AxTensor *boxes, const float *target, const float *
           grad[4 * i + 3] += (float) (s * 0.5 * (d[3] - d[1]));
         }
     }
+  if (grad)
+    ax_tensor_add_grad (tape, boxes, grad);
 }
 
 /* Cross entropy of a logit z against y, without overflow. */
@@ -101,14 +104,17 @@ ax_loss_labels (AxTape *tape, AxTensor *logits, const float *target, const float
     total += weights ? weights[i] : 1;
   if (total <= 0)
     return 0;
-  float *grad = logits->needs_grad ? ax_tensor_grad (tape, logits) : NULL;
+  const float *data = ax_tensor_host (tape, logits);
+  float *grad = logits->needs_grad ? ax_tensor_host_grad (tape, logits) : NULL;
   for (gsize i = 0; i < logits->n; i++)
     {
-      double w = (weights ? weights[i] : 1) / total, z = logits->data[i];
+      double w = (weights ? weights[i] : 1) / total, z = data[i];
       loss += w * bce (z, target[i]);
       if (grad)
         grad[i] += (float) (weight * w * (sigmoid (z) - target[i]));
     }
+  if (grad)
+    ax_tensor_add_grad (tape, logits, grad);
   return loss;
 }
 
@@ -165,10 +171,12 @@ ax_loss_contrastive (AxTape *tape, AxTensor *objects, AxTensor *text, const floa
   if (n == 0)
     return 0;
 
+  /* A few hundred rows of a few numbers: worked out here, wherever the rows are. */
+  const float *object = ax_tensor_host (tape, objects), *sentence = ax_tensor_host (tape, text);
   ax_gemm (false, true, n, n, e, 100, embeddings, e, embeddings, e, 0, z, n);
   log_softmax_rows (n, z, log_q);
-  ax_gemm (false, true, n, n, d, 100, objects->data, d, text->data, d, 0, z, n);
-  ax_gemm (false, true, n, n, d, 100, text->data, d, objects->data, d, 0, zt, n);
+  ax_gemm (false, true, n, n, d, 100, object, d, sentence, d, 0, z, n);
+  ax_gemm (false, true, n, n, d, 100, sentence, d, object, d, 0, zt, n);
   double l1 = contrastive_side (n, z, log_q, FALSE, log_p, d1);
   double l2 = contrastive_side (n, zt, log_q, TRUE, log_p, d2);
 
@@ -178,9 +186,17 @@ ax_loss_contrastive (AxTape *tape, AxTensor *objects, AxTensor *text, const floa
       z[(gsize) i * n + j] = 0.5f * (d1[(gsize) i * n + j] + d2[(gsize) j * n + i]);
   float scale = (float) (100 * weight);
   if (objects->needs_grad)
-    ax_gemm (false, false, n, d, n, scale, z, n, text->data, d, 1, ax_tensor_grad (tape, objects), d);
+    {
+      float *grad = ax_tensor_host_grad (tape, objects);
+      ax_gemm (false, false, n, d, n, scale, z, n, sentence, d, 1, grad, d);
+      ax_tensor_add_grad (tape, objects, grad);
+    }
   if (text->needs_grad)
-    ax_gemm (true, false, n, d, n, scale, z, n, objects->data, d, 1, ax_tensor_grad (tape, text), d);
+    {
+      float *grad = ax_tensor_host_grad (tape, text);
+      ax_gemm (true, false, n, d, n, scale, z, n, object, d, 1, grad, d);
+      ax_tensor_add_grad (tape, text, grad);
+    }
   return (l1 + l2) / 2;
 }
 
@@ -190,7 +206,8 @@ ax_loss_dense (AxTape *tape, AxTensor *logits, const float *target, const float 
   int batch = logits->shape[0], c = logits->shape[3];
   gsize cells = logits->n / ((gsize) batch * c);
   double loss = 0, total = 0;
-  float *grad = logits->needs_grad ? ax_tensor_grad (tape, logits) : NULL;
+  const float *data = ax_tensor_host (tape, logits);
+  float *grad = logits->needs_grad ? ax_tensor_host_grad (tape, logits) : NULL;
   for (int i = 0; i < batch * c; i++)
     total += channel_weight[i];
   if (total <= 0)
@@ -199,7 +216,7 @@ ax_loss_dense (AxTape *tape, AxTensor *logits, const float *target, const float 
     for (int k = 0; k < c; k++)
       {
         double w = channel_weight[b * c + k] / total, ce = 0, inter = 0, sum_p = 0, sum_t = 0;
-        const float *z = logits->data + (gsize) b * cells * c + k, *t = target + (gsize) b * cells * c + k;
+        const float *z = data + (gsize) b * cells * c + k, *t = target + (gsize) b * cells * c + k;
         if (w == 0)
           continue;
         for (gsize i = 0; i < cells; i++)
@@ -224,6 +241,8 @@ ax_loss_dense (AxTape *tape, AxTensor *logits, const float *target, const float 
               }
           }
       }
+  if (grad)
+    ax_tensor_add_grad (tape, logits, grad);
   return loss;
 }
 
@@ -237,10 +256,12 @@ ax_loss_choice (AxTape *tape, AxTensor *objects, AxTensor *text, const guint8 *r
     total += row_weight[i];
   if (total <= 0)
     return 0;
+  const float *object = ax_tensor_host (tape, objects), *sentence = ax_tensor_host (tape, text);
+  float *dobject = objects->needs_grad ? ax_tensor_host_grad (tape, objects) : NULL, *dsentence = text->needs_grad ? ax_tensor_host_grad (tape, text) : NULL;
   for (gsize i = 0; i < n; i++)
     {
       double w = row_weight[i] / total, max = -G_MAXDOUBLE, all = 0, right = 0;
-      const float *x = objects->data + i * d;
+      const float *x = object + i * d;
       const guint8 *r = role + i * c;
       if (w == 0)
         continue;
@@ -249,7 +270,7 @@ ax_loss_choice (AxTape *tape, AxTensor *objects, AxTensor *text, const guint8 *r
           {
             z[j] = 0;
             for (gsize k = 0; k < d; k++)
-              z[j] += scale * x[k] * text->data[j * d + k];
+              z[j] += scale * x[k] * sentence[j * d + k];
             max = MAX (max, z[j]);
           }
       for (gsize j = 0; j < c; j++)
@@ -266,13 +287,17 @@ ax_loss_choice (AxTape *tape, AxTensor *objects, AxTensor *text, const guint8 *r
           if (r[j] == AX_CHOICE_NONE)
             continue;
           float g = (float) (weight * w * scale * (z[j] / all - (r[j] == AX_CHOICE_RIGHT ? z[j] / right : 0)));
-          if (objects->needs_grad)
+          if (dobject)
             for (gsize k = 0; k < d; k++)
-              ax_tensor_grad (tape, objects)[i * d + k] += g * text->data[j * d + k];
-          if (text->needs_grad)
+              dobject[i * d + k] += g * sentence[j * d + k];
+          if (dsentence)
             for (gsize k = 0; k < d; k++)
-              ax_tensor_grad (tape, text)[j * d + k] += g * x[k];
+              dsentence[j * d + k] += g * x[k];
         }
     }
+  if (dobject)
+    ax_tensor_add_grad (tape, objects, dobject);
+  if (dsentence)
+    ax_tensor_add_grad (tape, text, dsentence);
   return loss;
 }

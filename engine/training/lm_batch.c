@@ -119,7 +119,7 @@ rows_of (AxTape *tape, const GArray *values, int dim)
   if (values->len == 0)
     return NULL;
   AxTensor *t = ax_tensor_new (tape, FALSE, 2, (int[]){ (int) values->len / dim, dim });
-  memcpy (t->data, values->data, values->len * sizeof (float));
+  ax_tensor_set (tape, t, (const float *) values->data);
   return t;
 }
 
@@ -150,5 +150,5 @@ ax_lm_batch_run (const AxLmBatch *b, AxGemma *gemma, AxTape *tape, AxGemmaSample
                   : ax_gemma_loss (gemma, tape, hidden, batch.n_out, targets, weights, nll, NULL);
   if (ax_tape_recording (tape))
     ax_tape_backward (tape);
-  return loss;
+  return ax_tape_check (tape, error) ? loss : NAN;
 }

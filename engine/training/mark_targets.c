@@ -87,7 +87,8 @@ label_of_mark (guint mark)
 double
 ax_mark_targets_loss (AxMarkTargets *t, AxTape *tape, AxTensor *logits, const AxBatch *b, double bag_weight, double weight)
 {
-  float *target = ax_tape_scratch (tape, logits->n * sizeof (float)), *w = ax_tape_scratch (tape, logits->n * sizeof (float));
+  float *target = ax_tape_host (tape, logits->n * sizeof (float)), *w = ax_tape_host (tape, logits->n * sizeof (float));
+  const float *data = ax_tensor_host (tape, logits);
   for (int i = 0; i < b->batch * N; i++)
     {
       AxMarkSet known = b->box_mask[i] > 0 ? b->known[i] & ax_mark_allowed ((guint) i % N) : 0;
@@ -110,7 +111,7 @@ ax_mark_targets_loss (AxMarkTargets *t, AxTape *tape, AxTensor *logits, const Ax
           if (b->box_mask[i] > 0 && (ax_mark_allowed ((guint) (i % N)) & BIT (m)))
             {
               placed |= (b->known[i] & b->present[i]) >> m & 1;
-              if (!(b->known[i] & BIT (m)) && (!some || logits->data[i * M + m] > logits->data[best * M + m]))
+              if (!(b->known[i] & BIT (m)) && (!some || data[i * M + m] > data[best * M + m]))
                 best = i, some = TRUE;
             }
         if (some && !placed)
@@ -126,7 +127,7 @@ static AxTensor *
 project (AxMarkTargets *t, AxApm *apm, AxTape *tape)
 {
   AxTensor *pooled = ax_tensor_new (tape, FALSE, 2, (int[]){ (int) t->n, t->dim });
-  memcpy (pooled->data, t->vectors, pooled->n * sizeof (float));
+  ax_tensor_set (tape, pooled, t->vectors);
   return ax_l2norm (tape, ax_apm_project_text (apm, tape, pooled), 1e-12f);
 }
 
@@ -135,8 +136,8 @@ ax_mark_targets_retrieval (AxMarkTargets *t, AxApm *apm, AxTape *tape, const AxA
                            double weight)
 {
   guint rows = (guint) b->batch * N;
-  guint8 *role = ax_tape_scratch (tape, (gsize) rows * t->n);
-  float *row_weight = ax_tape_scratch (tape, rows * sizeof (float));
+  guint8 *role = ax_tape_host (tape, (gsize) rows * t->n);
+  float *row_weight = ax_tape_host (tape, rows * sizeof (float));
   memset (role, AX_CHOICE_NONE, (gsize) rows * t->n);
   for (guint i = 0; i < rows; i++)
     {
@@ -161,8 +162,9 @@ ax_mark_targets_retrieval (AxMarkTargets *t, AxApm *apm, AxTape *tape, const AxA
 void
 ax_mark_targets_retrieve (AxMarkTargets *t, AxApm *apm, const float *objects, guint rows, AxMarkSet *out)
 {
-  g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  g_autoptr (AxTape) tape = ax_tape_new_on (ax_apm_parameters (apm)->device, FALSE);
   const AxTensor *text = project (t, apm, tape);
+  const float *sentence = ax_tensor_host (tape, text);
   gsize d = ax_tensor_cols (text);
   for (gsize i = 0; i < (gsize) rows * N; i++)
     {
@@ -173,7 +175,7 @@ ax_mark_targets_retrieve (AxMarkTargets *t, AxApm *apm, const float *objects, gu
         {
           double dot = 0;
           for (gsize c = 0; c < d; c++)
-            dot += (double) objects[i * d + c] * text->data[j * d + c];
+            dot += (double) objects[i * d + c] * sentence[j * d + c];
           if (dot > best)
             best = dot, out[i] = t->says[j];
         }

@@ -1,5 +1,6 @@
 /* See text_targets.h. */
 #include "engine/training/text_targets.h"
+#include "engine/model/ops_lm.h"
 #include "engine/checkpoint/sentence_file.h"
 #include "engine/training/apm_loss.h"
 #include "engine/training/random.h"
@@ -77,38 +78,11 @@ ax_text_targets_free (AxTextTargets *t)
   g_free (t);
 }
 
-typedef struct { AxTensor *x; guint n; guint rows[AX_TEXT_ROWS]; } Gather;
-
-static void
-gather_backward (AxTape *tape, AxTensor *y, gpointer data)
-{
-  Gather *g = data;
-  gsize d = ax_tensor_cols (y);
-  float *dx = ax_tensor_grad (tape, g->x);
-  for (guint i = 0; i < g->n; i++)
-    for (gsize k = 0; k < d; k++)
-      dx[g->rows[i] * d + k] += y->grad[i * d + k];
-}
-
-static AxTensor *
-gather (AxTape *tape, AxTensor *x, const guint *rows, guint n)
-{
-  gsize d = ax_tensor_cols (x);
-  AxTensor *y = ax_tensor_new (tape, x->needs_grad, 2, (int[]){ (int) n, (int) d });
-  Gather g = { .x = x, .n = n };
-  for (guint i = 0; i < n; i++)
-    {
-      g.rows[i] = rows[i];
-      memcpy (y->data + i * d, x->data + rows[i] * d, d * sizeof (float));
-    }
-  ax_tape_push (tape, gather_backward, y, &g, sizeof g);
-  return y;
-}
-
 double
 ax_text_targets_loss (AxTextTargets *t, AxApm *apm, AxTape *tape, const AxApmOutput *out, const AxBatch *b, guint64 seed, gint64 step, double weight)
 {
-  guint rows[AX_TEXT_ROWS], n = 0, total = (guint) b->batch * N, healthy = 0;
+  int *rows = ax_tape_host (tape, AX_TEXT_ROWS * sizeof (int));
+  guint n = 0, total = (guint) b->batch * N, healthy = 0;
   g_autofree guint *pool = g_new (guint, total);
   for (guint i = 0; i < total; i++)
     {
@@ -119,7 +93,7 @@ ax_text_targets_loss (AxTextTargets *t, AxApm *apm, AxTape *tape, const AxApmOut
       if (t->row[at] < 0)
         continue;
       if (t->shows[at] && n < AX_TEXT_ROWS / 2)
-        rows[n++] = i;
+        rows[n++] = (int) i;
       else
         pool[healthy++] = i;
     }
@@ -127,7 +101,7 @@ ax_text_targets_loss (AxTextTargets *t, AxApm *apm, AxTape *tape, const AxApmOut
   while (n < AX_TEXT_ROWS && healthy > 0)
     {
       guint k = (guint) ax_random_below (&r, healthy);
-      rows[n++] = pool[k];
+      rows[n++] = (int) pool[k];
       pool[k] = pool[--healthy];
     }
   if (n < 2)
@@ -136,16 +110,17 @@ ax_text_targets_loss (AxTextTargets *t, AxApm *apm, AxTape *tape, const AxApmOut
   int dim = t->dim;
   const float *vectors = ax_sentence_file_vectors (t->file);
   AxTensor *pooled = ax_tensor_new (tape, FALSE, 2, (int[]){ (int) n, dim });
-  float *unit = ax_tape_scratch (tape, (gsize) n * dim * sizeof (float));
+  float *unit = ax_tape_host (tape, 2 * (gsize) n * dim * sizeof (float)), *chosen = unit + (gsize) n * dim;
   for (guint i = 0; i < n; i++)
     {
       gsize row = (gsize) t->row[(gsize) b->source[rows[i] / N] * N + rows[i] % N];
-      memcpy (pooled->data + (gsize) i * dim, vectors + row * dim, (gsize) dim * sizeof (float));
+      memcpy (chosen + (gsize) i * dim, vectors + row * dim, (gsize) dim * sizeof (float));
       memcpy (unit + (gsize) i * dim, t->unit + row * dim, (gsize) dim * sizeof (float));
     }
+  ax_tensor_set (tape, pooled, chosen);
   int d = out->objects->shape[2];
   AxTensor *all = ax_tensor_reshape (tape, out->objects, 2, (int[]){ (int) total, d });
-  AxTensor *objects = ax_l2norm (tape, gather (tape, all, rows, n), 1e-12f);
+  AxTensor *objects = ax_l2norm (tape, ax_gather_rows (tape, all, (int) n, rows), 1e-12f);
   AxTensor *text = ax_l2norm (tape, ax_apm_project_text (apm, tape, pooled), 1e-12f);
   return ax_loss_contrastive (tape, objects, text, unit, dim, weight);
 }

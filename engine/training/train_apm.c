@@ -94,7 +94,7 @@ aux_box_losses (Run *run, const AxApmOutput *out)
   gsize n = AX_DATASET_N_OBJECTS;
   int tokens = out->image_embedding->shape[1];
   AxTensor *boxes = ax_sigmoid_op (run->tape, aux_linear (run, out->image_embedding, "aux.token"));
-  float *target = ax_tape_scratch (run->tape, boxes->n * sizeof (float)), *mask = ax_tape_scratch (run->tape, boxes->n / 4 * sizeof (float));
+  float *target = ax_tape_host (run->tape, boxes->n * sizeof (float)), *mask = ax_tape_host (run->tape, boxes->n / 4 * sizeof (float));
   for (int k = 0; k < b->batch; k++)
     for (int t = 0; t < tokens; t++)
       {
@@ -140,7 +140,7 @@ AxTensor *
 ax_train_image_tensor (AxTape *tape, const AxBatch *b)
 {
   AxTensor *image = ax_tensor_new (tape, FALSE, 4, (int[]){ b->batch, b->side, b->side, 1 });
-  memcpy (image->data, b->image, image->n * sizeof (float));
+  ax_tensor_set (tape, image, b->image);
   return image;
 }
 

@@ -38,7 +38,9 @@ zero (void *p, size_t bytes)
 
 static void synchronise (void) {}
 static void fail (const char *what) { (void) what; }
+static bool ok (void) { return true; }
 static const char *error (void) { return NULL; }
+static unsigned epoch (void) { return 0; }
 static bool record (void) { return false; }
 static void *recorded (void) { return NULL; }
 static void replay (void *graph) { (void) graph; }
@@ -61,11 +63,13 @@ ax_device_cpu (void)
     .zero = zero,
     .sync = synchronise,
     .fail = fail,
+    .ok = ok,
     .error = error,
     .record = record,
     .recorded = recorded,
     .replay = replay,
     .forget = replay,
+    .epoch = epoch,
 #define X(name) .name = ax_##name,
     AX_DEVICE_OPERATIONS (X)
 #undef X

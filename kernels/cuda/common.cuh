@@ -22,7 +22,6 @@
 #else
 #include <cuda_runtime.h>
 extern cudaStream_t ax_cuda_stream;
-bool ax_cuda_ok (void);
 void ax_cuda_check_launch (const char *what);
 #define AX_LAUNCH(kernel, grid, block, shared, ...)                                                                                                 \
   do {                                                                                                                                              \

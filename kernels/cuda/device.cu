@@ -14,6 +14,7 @@ char reason[512], error_text[256], device_name[256];
 int multiprocessors;
 void *scratch;
 size_t scratch_bytes, taken;
+unsigned scratch_epoch;
 bool recording;
 /* Never destroyed: memory may be freed while the program ends. */
 std::unordered_map<void *, size_t> &
@@ -79,12 +80,6 @@ begin (void)
 
 }
 
-bool
-ax_cuda_ok (void)
-{
-  return error_text[0] == 0;
-}
-
 void
 ax_cuda_check_launch (const char *what)
 {
@@ -92,6 +87,12 @@ ax_cuda_check_launch (const char *what)
 }
 
 extern "C" {
+
+bool
+ax_cuda_ok (void)
+{
+  return error_text[0] == 0;
+}
 
 const char *
 ax_cuda_start (void)
@@ -176,6 +177,7 @@ ax_cuda_fail (const char *what)
 }
 
 size_t ax_cuda_taken (void) { return taken; }
+unsigned ax_cuda_epoch (void) { return scratch_epoch; }
 
 /* ---- graphs ----------------------------------------------------------------------------------------------------------------- */
 
@@ -247,6 +249,7 @@ ax_cuda_scratch (size_t bytes)
     ax_cuda_free (scratch);
     scratch = ax_cuda_alloc (bytes);
     scratch_bytes = scratch ? bytes : 0;
+    scratch_epoch++;
     if (!scratch)
       keep (cudaErrorMemoryAllocation, "scratch memory of the operations");
   }

@@ -30,6 +30,8 @@ void ax_cuda_sync (void);
 /* The first error since the last call, or NULL; forgets it. Waits for all work. */
 const char *ax_cuda_error (void);
 
+/* FALSE once an error is kept; does not wait. */
+bool ax_cuda_ok (void);
 /* Keeps an error as if an operation had failed, if none is kept. */
 void ax_cuda_fail (const char *what);
 /* Bytes handed out and not freed. */
@@ -40,6 +42,7 @@ bool ax_cuda_record (void);
 void *ax_cuda_recorded (void);
 void ax_cuda_replay (void *graph);
 void ax_cuda_forget (void *graph);
+unsigned ax_cuda_epoch (void);
 
 #ifdef AX_CUDA_EMULATED
 /* Tests: so many bytes in all, as a small card; 0: as many as there are. */

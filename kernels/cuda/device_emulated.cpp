@@ -18,6 +18,7 @@ char error_text[256];
 Graph *recording;
 void *scratch;
 size_t scratch_bytes;
+unsigned scratch_epoch;
 
 }
 
@@ -38,6 +39,8 @@ bool ax_cuda_is_real (void) { return false; }
 const char *ax_cuda_device_name (void) { return "emulator"; }
 int ax_cuda_multiprocessors (void) { return 2; }
 size_t ax_cuda_taken (void) { return taken; }
+bool ax_cuda_ok (void) { return error_text[0] == 0; }
+unsigned ax_cuda_epoch (void) { return scratch_epoch; }
 void ax_cuda_emulated_limit (size_t bytes) { limit = bytes; }
 
 void
@@ -175,6 +178,7 @@ ax_cuda_scratch (size_t bytes)
     ax_cuda_free (scratch);
     scratch = ax_cuda_alloc (bytes);
     scratch_bytes = scratch ? bytes : 0;
+    scratch_epoch++;
     if (!scratch)
       ax_cuda_fail ("scratch memory of the operations: out of memory");
   }

@@ -1,6 +1,7 @@
 /* emulator.cpp: the scheduler of the threads of one block (contract: emulator.h). */
 #include "kernels/cuda/emulator.h"
 
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <ucontext.h>
@@ -12,10 +13,12 @@ namespace {
 
 const size_t STACK = 96 * 1024, WARP = 32, SLOT = 64;
 
+/* Begun once on a stack of its own by a context switch, which asks the system for the signal mask; from then on changed to by jumps, which do not. One thread after
+ * another of many blocks runs on it. */
 struct Fiber {
-  ucontext_t context;
+  jmp_buf at;
   dim3 index;
-  bool done;
+  bool begun, done;
 };
 
 /* A barrier that counts: it opens when all that still run have come. */
@@ -33,15 +36,16 @@ std::vector<char> stacks;
 std::vector<Warp> warps;
 std::vector<unsigned char> shared_memory;
 Barrier block_barrier;
-ucontext_t scheduler;
+jmp_buf scheduler;
 size_t current;
 size_t progress; /* counts arrivals and ends: a round without any is a deadlock */
 const std::function<void ()> *work;
 
-void
+__attribute__ ((noinline)) void
 yield_fiber (void)
 {
-  swapcontext (&fibers[current].context, &scheduler);
+  if (_setjmp (fibers[current].at) == 0)
+    _longjmp (scheduler, 1);
 }
 
 void
@@ -65,18 +69,38 @@ wait_at (Barrier &b)
 }
 
 void
-start_fiber (void)
+run_fiber (void)
 {
-  (*work) ();
+  for (;;) {
+    (*work) ();
+    fibers[current].done = true;
+    progress++;
+    block_barrier.members--;
+    open_if_complete (block_barrier);
+    Barrier &w = warps[current / WARP].barrier;
+    w.members--;
+    open_if_complete (w);
+    yield_fiber ();
+  }
+}
+
+/* Runs the current fiber until it yields. */
+__attribute__ ((noinline)) void
+enter_fiber (void)
+{
+  if (_setjmp (scheduler) != 0)
+    return;
   Fiber &f = fibers[current];
-  f.done = true;
-  progress++;
-  block_barrier.members--;
-  open_if_complete (block_barrier);
-  Barrier &w = warps[current / WARP].barrier;
-  w.members--;
-  open_if_complete (w);
-  swapcontext (&f.context, &scheduler);
+  if (f.begun)
+    _longjmp (f.at, 1);
+  f.begun = true;
+  ucontext_t context;
+  getcontext (&context);
+  context.uc_stack.ss_sp = &stacks[current * STACK];
+  context.uc_stack.ss_size = STACK;
+  context.uc_link = nullptr;
+  makecontext (&context, run_fiber, 0);
+  setcontext (&context);
 }
 
 void
@@ -89,11 +113,6 @@ run_block (size_t n)
     Fiber &f = fibers[i];
     f.done = false;
     f.index = dim3 ((unsigned) (i % blockDim.x), (unsigned) (i / blockDim.x % blockDim.y), (unsigned) (i / blockDim.x / blockDim.y));
-    getcontext (&f.context);
-    f.context.uc_stack.ss_sp = &stacks[i * STACK];
-    f.context.uc_stack.ss_size = STACK;
-    f.context.uc_link = nullptr;
-    makecontext (&f.context, start_fiber, 0);
   }
   for (size_t left = n; left > 0;) {
     const size_t before = progress;
@@ -101,7 +120,7 @@ run_block (size_t n)
     for (current = 0; current < n; current++)
       if (!fibers[current].done) {
         threadIdx = fibers[current].index;
-        swapcontext (&scheduler, &fibers[current].context);
+        enter_fiber ();
         left += !fibers[current].done;
       }
     if (left > 0 && progress == before) {
@@ -121,9 +140,9 @@ ax_emulate (dim3 grid, dim3 block, size_t shared_bytes, const std::function<void
     fprintf (stderr, "emulator: no device takes grid (%u, %u, %u), block of %zu, %zu bytes of shared memory\n", grid.x, grid.y, grid.z, n, shared_bytes);
     abort ();
   }
-  if (fibers.size () < n) {
-    fibers.resize (n);
-    stacks.resize (n * STACK);
+  if (fibers.empty ()) { /* the stacks must not move */
+    fibers.resize (1024);
+    stacks.resize (1024 * STACK);
   }
   warps.resize ((n + WARP - 1) / WARP);
   work = &body;

@@ -5,6 +5,7 @@
  * warp collectives. It is slow and exact about synchronisation: a thread that misses a barrier ends the program with a message. It says nothing about
  * speed, memory spaces or races between blocks. Used only by the build of the tests (kernels/meson.build); nvcc never sees it. */
 #pragma once
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -62,6 +63,10 @@ ax_emulator_my_lane (void)
 }
 template <typename T> static inline T __shfl_xor_sync (unsigned, T v, int m) { return ax_emulator_lane (v, ax_emulator_my_lane () ^ (unsigned) m); }
 template <typename T> static inline T __shfl_sync (unsigned, T v, int lane) { return ax_emulator_lane (v, (unsigned) lane % 32); }
+
+/* Inline: the product is exact in double, and the sum's second rounding is far below what any bound counts. */
+static inline float ax_emulator_fma (float a, float b, float c) { return (float) ((double) a * b + c); }
+#define fmaf ax_emulator_fma
 
 static inline float __uint_as_float (unsigned u) { float f; memcpy (&f, &u, 4); return f; }
 static inline unsigned __float_as_uint (float f) { unsigned u; memcpy (&u, &f, 4); return u; }

@@ -20,11 +20,13 @@ static const AxDevice device = {
   .zero = ax_cuda_zero,
   .sync = ax_cuda_sync,
   .fail = ax_cuda_fail,
+  .ok = ax_cuda_ok,
   .error = ax_cuda_error,
   .record = ax_cuda_record,
   .recorded = ax_cuda_recorded,
   .replay = ax_cuda_replay,
   .forget = ax_cuda_forget,
+  .epoch = ax_cuda_epoch,
 #define X(name) .name = ax_##name,
   AX_DEVICE_OPERATIONS (X)
 #undef X
