@@ -77,19 +77,39 @@ read_options (const CliCommand *command, AxRequest *request, AxBox boxes[AX_TASK
 
 /* ---- the answer ------------------------------------------------------------------------------------------------------------- */
 
+typedef struct {
+  gboolean wrote;
+  guint    n_boxes;
+  gsize    n_bytes;              /* of the answer's text */
+  char     last;                 /* byte written */
+} Writing;
+
+/* Boxes are named by their numbers where they stand in the text: "located at the coordinates [1] on the image". */
 static void
 on_event (const AxEvent *event, gpointer data)
 {
-  gboolean *wrote = data;
+  Writing *w = data;
   if (event->type == AX_EVENT_PROGRESS) {
-    if (!*wrote)
+    if (!w->wrote)
       cli_progress_update (event->fraction, event->stage);
-  } else if (event->type == AX_EVENT_TEXT && !cli_globals.json) {
-    cli_progress_end ();
-    cli_print ("%s", event->text);
-    fflush (stdout);
-    *wrote = TRUE;
+    return;
   }
+  if (cli_globals.json)
+    return;
+  cli_progress_end ();
+  if (event->type == AX_EVENT_BOX) {
+    w->n_boxes++;
+    if (event->box.at != w->n_bytes)
+      return;                    /* it belongs to something that is written already */
+    cli_print ("%s[%u]", w->last == '\0' || w->last == ' ' ? "" : " ", w->n_boxes);
+    w->last = ']';
+  } else if (*event->text != '\0') {
+    cli_print ("%s%s", w->last == ']' && g_ascii_isalnum (*event->text) ? " " : "", event->text);
+    w->n_bytes += strlen (event->text);
+    w->last = event->text[strlen (event->text) - 1];
+  }
+  w->wrote = TRUE;
+  fflush (stdout);
 }
 
 /* What follows the streamed text: boxes, and why it stopped. */
@@ -99,7 +119,7 @@ print_rest (const AxAnswer *a)
   cli_print ("\n");
   for (guint i = 0; i < a->n_boxes; i++) {
     const AxAnswerBox *b = &a->boxes[i];
-    cli_print ("  %-44s %6.0f %6.0f %6.0f %6.0f  %3.0f %%\n", b->label != NULL ? b->label : "", b->box.x1, b->box.y1, b->box.x2, b->box.y2, 100 * b->confidence);
+    cli_print ("  [%u] %-40s %6.0f %6.0f %6.0f %6.0f  %3.0f %%\n", i + 1, b->label != NULL ? b->label : "", b->box.x1, b->box.y1, b->box.x2, b->box.y2, 100 * b->confidence);
   }
   if (a->stopped == AX_STOPPED_LENGTH)
     cli_print ("  (cut off after %u tokens; see --max-tokens)\n", a->n_tokens);
@@ -134,12 +154,12 @@ ask (const CliCommand *command, AxTask task, const char *path, char **texts, int
   if (cli_globals.json && n > 1)
     cli_print ("[\n");
   for (int i = 0; i < MAX (n, 1); i++) {
-    gboolean wrote = FALSE;
+    Writing writing = { 0 };
     request.text = n > 0 ? texts[i] : NULL;
     if (n > 1 && !cli_globals.json)
       cli_print ("%s> %s\n", i > 0 ? "\n" : "", texts[i]);
     cli_progress_begin (command->name);
-    g_autoptr (AxAnswer) answer = cli_run (session, image, &request, on_event, &wrote, &error);
+    g_autoptr (AxAnswer) answer = cli_run (session, image, &request, on_event, &writing, &error);
     cli_progress_end ();
     if (answer == NULL)
       return cli_fail_error (error);

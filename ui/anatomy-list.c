@@ -388,7 +388,7 @@ static void ax_anatomy_list_init(AxAnatomyList *self) {
   self->search = gtk_search_entry_new();
   self->scrolled = gtk_scrolled_window_new();
   self->list = gtk_list_box_new();
-  g_object_set(self->search, "placeholder-text", _("Search structures and sentences"), "margin-start", 8, "margin-end", 8,
+  g_object_set(self->search, "placeholder-text", _("Search structures"), "margin-start", 8, "margin-end", 8,
                "margin-top", 8, "margin-bottom", 6, NULL);
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->list), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Anatomical structures"), -1);
   gtk_widget_add_css_class(self->list, "anatomy");

@@ -66,7 +66,7 @@ GArray *ax_answer_layer_place_labels(AxAnswerLayer *self, GtkWidget *widget, AxV
   g_array_set_size(self->places, 0);
   for (guint i = 0; i < n; i++) {
     const AxAnswerBox *box = ax_exchange_get_box(self->exchange, i);
-    g_autofree char *text = box->label ? g_strdup(box->label) : g_strdup_printf("%u", i + 1);
+    g_autofree char *text = box->label ? g_strdup_printf("%u %s", i + 1, box->label) : g_strdup_printf("%u", i + 1);
     int width, height;
 
     if (!is_shown(self, box))

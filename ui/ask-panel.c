@@ -238,7 +238,7 @@ static void make_threshold(AxAskPanel *self) {
   self->threshold_row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8);
   self->threshold = gtk_scale_new_with_range(GTK_ORIENTATION_HORIZONTAL, 0, 1, 0.05);
   gtk_widget_set_hexpand(self->threshold, TRUE);
-  ax_tooltip_set(self->threshold_row, _("Sentences and boxes of which the model is less sure are hidden"));
+  ax_tooltip_set(self->threshold_row, _("Sentences and boxes of a lower word probability are hidden"));
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->threshold), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Hide sentences and boxes below this confidence"), -1);
   gtk_box_append(GTK_BOX(self->threshold_row), label);
   gtk_box_append(GTK_BOX(self->threshold_row), self->threshold);

@@ -160,27 +160,32 @@ static const char *verdict_text(AxVerdict verdict, AxReason reason) {
   }
 }
 
+static const char probability_note[] =
+  N_("The mean probability that the model gave to its own words. It tells how fluent the answer came, not how likely it is to be right.");
+
 static GtkWidget *make_sentence(AxExchangeView *self, guint i) {
   AxAnswer *answer = ax_exchange_get_answer(self->exchange);
   GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0), *texts = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
-  g_autofree char *text = ax_exchange_get_sentence(self->exchange, i), *note = NULL;
+  g_autofree char *text = ax_exchange_get_sentence(self->exchange, i), *marked = ax_exchange_get_marked_sentence(self->exchange, i, 1, ""), *note = NULL;
   AxReason reason;
   AxVerdict verdict = ax_exchange_get_verdict(self->exchange, i, &reason, NULL);
   const char *said = verdict_text(verdict, reason);
   GtkEventController *motion = gtk_event_controller_motion_new(), *focus = gtk_event_controller_focus_new();
-  GtkWidget *label = make_text(text, NULL);
+  GtkWidget *label = make_text(marked, NULL), *small;
 
-  /* Translators: confidence in percent; then what the reader said, or nothing. */
-  note = g_strdup_printf(said ? _("%.0f %% sure · %s") : _("%.0f %% sure"), 100 * answer->sentences[i].confidence, said);
+  /* Translators: a probability in percent; then what the reader said, or nothing. */
+  note = g_strdup_printf(said ? _("word probability %.0f %% · %s") : _("word probability %.0f %%"), 100 * answer->sentences[i].confidence, said);
+  small = make_text(note, "sentence");
+  ax_tooltip_set(small, _(probability_note));
   gtk_box_append(GTK_BOX(texts), label);
-  gtk_box_append(GTK_BOX(texts), make_text(note, "sentence"));
+  gtk_box_append(GTK_BOX(texts), small);
   gtk_box_append(GTK_BOX(row), texts);
   gtk_widget_add_css_class(row, "answer-sentence");
   if (verdict == AX_VERDICT_REJECTED)
     gtk_widget_add_css_class(label, "rejected");
   gtk_widget_set_focusable(row, TRUE);
   g_object_set_data(G_OBJECT(row), "ax-sentence", GUINT_TO_POINTER(i));
-  gtk_accessible_update_property(GTK_ACCESSIBLE(row), GTK_ACCESSIBLE_PROPERTY_LABEL, text, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, note, -1);
+  gtk_accessible_update_property(GTK_ACCESSIBLE(row), GTK_ACCESSIBLE_PROPERTY_LABEL, marked, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, note, -1);
   if (ax_exchange_get_task(self->exchange) == AX_TASK_REPORT)
     add_verdict_buttons(self, row, i, text);
   g_signal_connect(motion, "enter", G_CALLBACK(on_enter), self);
@@ -231,8 +236,9 @@ static void show_done(AxExchangeView *self) {
   gtk_widget_set_visible(self->plain, answer->n_sentences == 0 || answer->nothing);
   gtk_label_set_text(GTK_LABEL(self->plain), answer->nothing ? _("Nothing of the kind was found.") : answer->plain[0] ? answer->plain : _("No answer."));
   /* Translators: confidence in percent, number of boxes, seconds, and how it ended or nothing. */
-  status = g_strdup_printf(_("%.0f %% sure · %u boxes · %.1f s%s"), 100 * answer->confidence, answer->n_boxes, answer->ms_total / 1000, ended);
+  status = g_strdup_printf(_("word probability %.0f %% · %u boxes · %.1f s%s"), 100 * answer->confidence, answer->n_boxes, answer->ms_total / 1000, ended);
   gtk_label_set_text(GTK_LABEL(self->status), status);
+  ax_tooltip_set(self->status, _(probability_note));
   gtk_label_set_text(GTK_LABEL(self->evidence_text), why);
   gtk_widget_set_visible(self->evidence, TRUE);
   self->done = TRUE;

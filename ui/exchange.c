@@ -136,6 +136,40 @@ char *ax_exchange_get_sentence(AxExchange *self, guint sentence) {
   return edited ? g_strdup(edited) : g_strstrip(g_strndup(self->answer->plain + s->start, s->end - s->start));
 }
 
+/* Whether a space belongs between the number of a box and what follows it. */
+static gboolean needs_space(const char *text) { return *text && *text != ' ' && !strchr(".,;:!?)\n", *text); }
+
+char *ax_exchange_get_marked_sentence(AxExchange *self, guint sentence, guint first, const char *prefix) {
+  g_autofree char *plain = ax_exchange_get_sentence(self, sentence);
+  const AxAnswerSentence *s;
+  const char *edited, *text;
+  GString *marked;
+  gsize at, end;
+
+  g_return_val_if_fail(plain != NULL, NULL);
+  ax_exchange_get_verdict(self, sentence, NULL, &edited);
+  s = &self->answer->sentences[sentence];
+  text = self->answer->plain;
+  marked = g_string_new(edited);
+  at = edited ? s->end : s->start;
+  for (guint i = 0; i < ax_exchange_get_n_boxes(self); i++) {
+    const AxAnswerBox *box = ax_exchange_get_box(self, i);
+
+    if (box->at < s->start || box->at > s->end || (box->at == s->end && sentence + 1 < self->answer->n_sentences && s[1].start == s->end))
+      continue;
+    end = MAX(box->at, at);
+    while (end < s->end && ((guchar)text[end] & 0xc0) == 0x80) /* a file may say anything, but letters stay whole */
+      end++;
+    g_string_append_len(marked, text + at, (gssize)(end - at));
+    at = end;
+    g_string_append_printf(marked, "%s[%s%u]", marked->len > 0 && marked->str[marked->len - 1] != ' ' ? " " : "", prefix, first + i);
+    if (!edited && at < s->end && needs_space(text + at))
+      g_string_append_c(marked, ' ');
+  }
+  g_string_append_len(marked, text + at, (gssize)(s->end - at));
+  return g_strstrip(g_string_free(marked, FALSE));
+}
+
 /* ---- JSON ---- */
 
 static void add_box(JsonBuilder *b, AxBox box) {

@@ -38,6 +38,9 @@ AxVerdict ax_exchange_get_verdict(AxExchange *self, guint sentence, AxReason *re
 void ax_exchange_set_verdict(AxExchange *self, guint sentence, AxVerdict verdict, AxReason reason, const char *edited);
 /* A sentence as it stands: edited, or the model's. Free with g_free. */
 char *ax_exchange_get_sentence(AxExchange *self, guint sentence);
+/* The same with the number of each of its boxes where the box stands: "at [A1] on the image" for first 1 and prefix "A". `first` is the number of the
+ * exchange's first box. Free with g_free. */
+char *ax_exchange_get_marked_sentence(AxExchange *self, guint sentence, guint first, const char *prefix);
 
 JsonNode *ax_exchange_to_json(AxExchange *self);
 /* NULL when it is none; numbers are checked against the image's size and the text's length. */

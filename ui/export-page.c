@@ -361,17 +361,16 @@ static const char *verdict_note(AxExchange *exchange, guint sentence) {
   }
 }
 
-/* A sentence, the numbers of its boxes, how sure the model was, and what the reader said. */
+/* A sentence, the numbers of its boxes, the mean probability of its words, and what the reader said. */
 static void flow_sentence(Flow *flow, AxExchange *exchange, guint i, guint first_box) {
   const AxAnswerSentence *s = &ax_exchange_get_answer(exchange)->sentences[i];
-  g_autofree char *sentence = ax_exchange_get_sentence(exchange, i);
+  g_autofree char *sentence = ax_exchange_get_marked_sentence(exchange, i, first_box, "A");
   g_autoptr(GString) text = g_string_new(sentence);
   const char *note = verdict_note(exchange, i);
 
-  for (guint k = 0; k < ax_exchange_get_n_boxes(exchange); k++)
-    if (ax_exchange_get_box(exchange, k)->at >= s->start && ax_exchange_get_box(exchange, k)->at <= s->end)
-      g_string_append_printf(text, " [A%u]", first_box + k);
-  g_string_append_printf(text, note ? "  (%.0f %%, %s)" : "  (%.0f %%)", 100 * s->confidence, note);
+  g_string_append(text, "  (");
+  g_string_append_printf(text, _("word probability %.0f %%"), 100 * s->confidence);
+  g_string_append_printf(text, note ? ", %s)" : ")", note);
   flow_text(flow, text->str, 14, 8.5, FALSE, note && ax_exchange_get_verdict(exchange, i, NULL, NULL) == AX_VERDICT_REJECTED ? 0.6 : 0.15);
 }
 

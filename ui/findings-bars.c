@@ -10,6 +10,8 @@
 struct _AxFindingsBars {
   GtkWidget parent_instance;
   GtkWidget *grid;
+  GtkLabel *empty; /* of the grid while it has no bars; or NULL */
+  char *note;
 };
 
 G_DEFINE_FINAL_TYPE(AxFindingsBars, ax_findings_bars, GTK_TYPE_WIDGET)
@@ -68,6 +70,26 @@ static void add_finding(AxFindingsBars *self, const AxFinding *finding, int row)
   gtk_grid_attach(GTK_GRID(self->grid), word, 3, row, 1, 1);
 }
 
+static GtkLabel *add_note(AxFindingsBars *self, const char *text) {
+  GtkWidget *note = gtk_label_new(text);
+
+  gtk_label_set_wrap(GTK_LABEL(note), TRUE);
+  gtk_label_set_wrap_mode(GTK_LABEL(note), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_xalign(GTK_LABEL(note), 0);
+  gtk_widget_set_hexpand(note, TRUE);
+  gtk_widget_add_css_class(note, "dim-label");
+  gtk_grid_attach(GTK_GRID(self->grid), note, 0, 0, 1, 1);
+  return GTK_LABEL(note);
+}
+
+void ax_findings_bars_set_note(AxFindingsBars *self, const char *note) {
+  g_return_if_fail(AX_IS_FINDINGS_BARS(self));
+  g_free(self->note);
+  self->note = g_strdup(note);
+  if (self->empty)
+    gtk_label_set_text(self->empty, note ? note : _("No answer yet."));
+}
+
 void ax_findings_bars_set_perception(AxFindingsBars *self, AxPerception *perception) {
   g_autoptr(GPtrArray) order = g_ptr_array_new();
   GtkWidget *child;
@@ -75,13 +97,13 @@ void ax_findings_bars_set_perception(AxFindingsBars *self, AxPerception *percept
   g_return_if_fail(AX_IS_FINDINGS_BARS(self));
   while ((child = gtk_widget_get_first_child(self->grid)))
     gtk_grid_remove(GTK_GRID(self->grid), child);
-  if (!perception || perception->n_findings == 0) {
-    GtkWidget *note = gtk_label_new(perception ? _("This model names no findings.") : _("No answer yet."));
-
-    gtk_widget_add_css_class(note, "dim-label");
-    gtk_grid_attach(GTK_GRID(self->grid), note, 0, 0, 1, 1);
+  self->empty = NULL;
+  if (perception && perception->n_findings == 0)
+    add_note(self, _("This model names no findings."));
+  else if (!perception)
+    self->empty = add_note(self, self->note ? self->note : _("No answer yet."));
+  if (!perception || perception->n_findings == 0)
     return;
-  }
   for (guint i = 0; i < perception->n_findings; i++)
     g_ptr_array_add(order, &perception->findings[i]);
   g_ptr_array_sort_with_data(order, compare_findings, NULL);
@@ -96,8 +118,14 @@ static void ax_findings_bars_dispose(GObject *object) {
   G_OBJECT_CLASS(ax_findings_bars_parent_class)->dispose(object);
 }
 
+static void ax_findings_bars_finalize(GObject *object) {
+  g_free(AX_FINDINGS_BARS(object)->note);
+  G_OBJECT_CLASS(ax_findings_bars_parent_class)->finalize(object);
+}
+
 static void ax_findings_bars_class_init(AxFindingsBarsClass *klass) {
   G_OBJECT_CLASS(klass)->dispose = ax_findings_bars_dispose;
+  G_OBJECT_CLASS(klass)->finalize = ax_findings_bars_finalize;
   gtk_widget_class_set_layout_manager_type(GTK_WIDGET_CLASS(klass), GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_css_name(GTK_WIDGET_CLASS(klass), "axfindings");
   gtk_widget_class_set_accessible_role(GTK_WIDGET_CLASS(klass), GTK_ACCESSIBLE_ROLE_GROUP);

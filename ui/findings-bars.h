@@ -14,6 +14,9 @@ G_DECLARE_FINAL_TYPE(AxFindingsBars, ax_findings_bars, AX, FINDINGS_BARS, GtkWid
 GtkWidget *ax_findings_bars_new(void);
 void ax_findings_bars_set_perception(AxFindingsBars *self, AxPerception *perception); /* or NULL */
 
+/* What stands there while there is nothing to show; NULL: that there is no answer yet. */
+void ax_findings_bars_set_note(AxFindingsBars *self, const char *note);
+
 /* The word for a probability, translated. */
 const char *ax_findings_bars_word(double probability);
 

@@ -107,7 +107,7 @@ static GtkWidget *cell(const char *text, int chars, float xalign) {
 
 static GtkWidget *make_line(const char *name, GtkWidget *side, const char *left, const char *right) {
   GtkWidget *line = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8);
-  GtkWidget *first = cell(name, 13, 0), *iou_left = cell(left, 6, 1), *iou_right = cell(right, 6, 1);
+  GtkWidget *first = cell(name, 11, 0), *iou_left = cell(left, 5, 1), *iou_right = cell(right, 5, 1);
 
   gtk_widget_set_hexpand(first, TRUE);
   gtk_widget_add_css_class(iou_left, "numeric");
@@ -228,7 +228,8 @@ static void fill_texts(AxMirrorView *self) {
     g_autofree char *result = compare_text(pair);
     GtkWidget *question = gtk_label_new(asked ? asked : ax_exchange_get_plain(pair->exchange)), *label = gtk_label_new(result);
 
-    gtk_label_set_ellipsize(GTK_LABEL(question), PANGO_ELLIPSIZE_END);
+    gtk_label_set_wrap(GTK_LABEL(question), TRUE);
+    gtk_label_set_wrap_mode(GTK_LABEL(question), PANGO_WRAP_WORD_CHAR);
     gtk_label_set_xalign(GTK_LABEL(question), 0);
     gtk_label_set_xalign(GTK_LABEL(label), 0);
     gtk_label_set_wrap(GTK_LABEL(label), TRUE);
@@ -280,13 +281,15 @@ static void ax_mirror_view_class_init(AxMirrorViewClass *klass) {
   gtk_widget_class_set_css_name(GTK_WIDGET_CLASS(klass), "axmirror");
 }
 
-static GtkWidget *make_picture(AxMirrorView *self, gboolean mirrored) {
+static GtkWidget *make_picture(AxMirrorView *self, gboolean mirrored, GtkSizeGroup *captions) {
   GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
   GtkWidget *caption = gtk_label_new(mirrored ? _("Pixels mirrored, the model's new answer") : _("As opened, the model's answer"));
 
   gtk_widget_add_css_class(caption, "caption-heading");
   gtk_widget_add_css_class(caption, "picture-caption");
-  gtk_label_set_ellipsize(GTK_LABEL(caption), PANGO_ELLIPSIZE_END);
+  gtk_label_set_wrap(GTK_LABEL(caption), TRUE);
+  gtk_label_set_justify(GTK_LABEL(caption), GTK_JUSTIFY_CENTER);
+  gtk_size_group_add_widget(captions, caption);
   self->canvas[mirrored] = AX_CANVAS(ax_canvas_new());
   gtk_box_append(GTK_BOX(box), caption);
   gtk_box_append(GTK_BOX(box), GTK_WIDGET(self->canvas[mirrored]));
@@ -316,6 +319,9 @@ static GtkWidget *make_side_panel(AxMirrorView *self) {
   gtk_label_set_xalign(GTK_LABEL(hint), 0);
   gtk_label_set_wrap(GTK_LABEL(hint), TRUE);
   gtk_label_set_wrap(GTK_LABEL(self->summary), TRUE);
+  gtk_label_set_wrap(GTK_LABEL(self->overlap), TRUE);
+  gtk_label_set_max_width_chars(GTK_LABEL(self->summary), 24);
+  gtk_label_set_max_width_chars(GTK_LABEL(self->overlap), 30);
   gtk_label_set_max_width_chars(GTK_LABEL(hint), 36);
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->table), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Left and right pairs"), -1);
   gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(scrolled), self->table);
@@ -328,6 +334,11 @@ static GtkWidget *make_side_panel(AxMirrorView *self) {
   gtk_box_append(GTK_BOX(panel), scrolled);
   {
     GtkWidget *again = gtk_button_new_with_label(_("Ask the same on the mirrored pixels")), *answers = gtk_scrolled_window_new();
+    GtkWidget *label = gtk_button_get_child(GTK_BUTTON(again));
+
+    gtk_label_set_wrap(GTK_LABEL(label), TRUE);
+    gtk_label_set_justify(GTK_LABEL(label), GTK_JUSTIFY_CENTER);
+    gtk_label_set_max_width_chars(GTK_LABEL(label), 24);
 
     gtk_actionable_set_action_name(GTK_ACTIONABLE(again), "win.mirror-text");
     ax_tooltip_set(again, _("What was asked about the image is asked again; side words and boxes are compared"));
@@ -342,12 +353,13 @@ static GtkWidget *make_side_panel(AxMirrorView *self) {
 
 static void ax_mirror_view_init(AxMirrorView *self) {
   GtkWidget *pictures = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 2);
+  g_autoptr(GtkSizeGroup) captions = gtk_size_group_new(GTK_SIZE_GROUP_VERTICAL);
 
   self->pair = -1;
   self->box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0);
   gtk_box_set_homogeneous(GTK_BOX(pictures), TRUE);
-  gtk_box_append(GTK_BOX(pictures), make_picture(self, FALSE));
-  gtk_box_append(GTK_BOX(pictures), make_picture(self, TRUE));
+  gtk_box_append(GTK_BOX(pictures), make_picture(self, FALSE, captions));
+  gtk_box_append(GTK_BOX(pictures), make_picture(self, TRUE, captions));
   gtk_box_append(GTK_BOX(self->box), pictures);
   gtk_box_append(GTK_BOX(self->box), gtk_separator_new(GTK_ORIENTATION_VERTICAL));
   gtk_box_append(GTK_BOX(self->box), make_side_panel(self));

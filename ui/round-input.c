@@ -52,7 +52,11 @@ static void on_marks_changed(AxRoundInput *self) {
 
 static void add_choice(AxRoundInput *self, const char *label) {
   g_autofree char *numbered = g_strdup_printf("%u  %s", self->choices->len + 1, label);
-  GtkWidget *button = gtk_check_button_new_with_label(numbered);
+  GtkWidget *button = gtk_check_button_new(), *words = gtk_label_new(numbered);
+
+  gtk_label_set_wrap(GTK_LABEL(words), TRUE);
+  gtk_label_set_xalign(GTK_LABEL(words), 0);
+  gtk_check_button_set_child(GTK_CHECK_BUTTON(button), words);
 
   if (self->choices->len > 0)
     gtk_check_button_set_group(GTK_CHECK_BUTTON(button), self->choices->pdata[0]);

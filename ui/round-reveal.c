@@ -184,7 +184,7 @@ void ax_round_results_update(AxRoundResults *self, AxRoundPlayer *player) {
 static void ax_round_results_class_init(AxRoundResultsClass *klass) {}
 
 static void ax_round_results_init(AxRoundResults *self) {
-  GtkWidget *box = GTK_WIDGET(self), *scrolled = gtk_scrolled_window_new();
+  GtkWidget *box = GTK_WIDGET(self);
 
   gtk_orientable_set_orientation(GTK_ORIENTABLE(self), GTK_ORIENTATION_VERTICAL);
   gtk_box_set_spacing(GTK_BOX(self), 10);
@@ -196,10 +196,7 @@ static void ax_round_results_init(AxRoundResults *self) {
   gtk_widget_add_css_class(self->list, "boxed-list");
   gtk_widget_set_valign(self->list, GTK_ALIGN_START);
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->list), GTK_ACCESSIBLE_PROPERTY_LABEL, _("Cases of the round"), -1);
-  gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(scrolled), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
-  gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(scrolled), self->list);
-  gtk_widget_set_vexpand(scrolled, TRUE);
-  gtk_box_append(GTK_BOX(self), scrolled);
+  gtk_box_append(GTK_BOX(self), self->list);
 }
 
 GtkWidget *ax_round_results_new(void) { return g_object_new(AX_TYPE_ROUND_RESULTS, NULL); }

@@ -29,6 +29,7 @@ struct _AxRoundView {
   /* of the template */
   GtkStack *stack;
   AxCanvas *canvas;
+  GtkScrolledWindow *scroller;
   GtkLabel *place, *title, *question, *instruction, *hint, *problem;
   GtkWidget *hint_button, *answer_button, *reveal_button, *model_button, *presenter_button, *side;
   AxRoundInput *input;

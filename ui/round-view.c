@@ -209,6 +209,25 @@ static void update_spoken(AxRoundView *self, const char *question) {
   gtk_accessible_update_property(GTK_ACCESSIBLE(self->canvas), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, text, -1);
 }
 
+/* After the next layout: the verdict is to be seen however large the type is. */
+static gboolean scroll_to_reveal(GtkWidget *widget, GdkFrameClock *clock, gpointer unused) {
+  AxRoundView *self = AX_ROUND_VIEW(widget);
+  GtkAdjustment *adjustment = gtk_scrolled_window_get_vadjustment(self->scroller);
+  GtkWidget *child = gtk_widget_get_first_child(GTK_WIDGET(self->reveal));
+  graphene_rect_t place;
+
+  if (child && gtk_widget_compute_bounds(GTK_WIDGET(self->reveal), gtk_widget_get_parent(GTK_WIDGET(self->reveal)), &place) &&
+      place.origin.y + place.size.height > gtk_adjustment_get_page_size(adjustment))
+    gtk_adjustment_set_value(adjustment, place.origin.y);
+  return G_SOURCE_REMOVE;
+}
+
+/* The tick comes before the layout of its frame, so the second one is meant. */
+static gboolean scroll_soon(GtkWidget *widget, GdkFrameClock *clock, gpointer unused) {
+  gtk_widget_add_tick_callback(widget, scroll_to_reveal, NULL, NULL);
+  return G_SOURCE_REMOVE;
+}
+
 static void focus_case(AxRoundView *self) {
   if (self->phase != AX_ROUND_ASKING || !ax_round_input_focus(self->input))
     gtk_widget_grab_focus(GTK_WIDGET(self->canvas));
@@ -277,6 +296,8 @@ static void on_player_changed(AxRoundView *self) {
   show_boxes(self);
   ax_round_view_update_actions(self);
   ax_round_view_keep(self);
+  if (c && turned && !entered)
+    gtk_widget_add_tick_callback(GTK_WIDGET(self), scroll_soon, NULL, NULL);
   if (c && (entered || turned))
     focus_case(self);
   else if (!c && entered)
@@ -385,6 +406,7 @@ static void ax_round_view_class_init(AxRoundViewClass *klass) {
   gtk_widget_class_set_template_from_resource(widget_class, "/org/anatomix/Viewer/ui/round-view.ui");
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, stack);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, canvas);
+  gtk_widget_class_bind_template_child(widget_class, AxRoundView, scroller);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, place);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, title);
   gtk_widget_class_bind_template_child(widget_class, AxRoundView, question);

@@ -2,6 +2,7 @@
 #include "ui/window-private.h"
 
 #include "ui/settings.h"
+#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
 static gboolean is_comparing(AxMainWindow *self) { return gtk_widget_get_visible(self->prior_box); }
@@ -118,6 +119,8 @@ void ax_main_window_update_compare(AxMainWindow *self) {
   gtk_widget_set_visible(GTK_WIDGET(self->current_caption), comparing);
   gtk_label_set_text(self->current_caption, current);
   gtk_label_set_text(self->prior_caption, prior);
+  ax_tooltip_set(GTK_WIDGET(self->current_caption), current);
+  ax_tooltip_set(GTK_WIDGET(self->prior_caption), prior);
   ax_main_window_enable(self, "compare", ax_document_get_image(self->document) != NULL);
   ax_main_window_enable(self, "swap", comparing && ax_document_get_path(self->document) && ax_document_get_path(self->prior));
   ax_main_window_enable(self, "close-prior", comparing);

@@ -28,6 +28,8 @@ struct _AxMainWindow {
   AxVisibility *visibility;
   GtkEventController *keys;      /* what listens to them */
   AdwToast *toast;               /* the last one that said something; weak */
+  guint placing;                 /* idle that makes room for the findings */
+  gboolean placed;               /* it was made for an answer */
   GArray *presets;               /* AxPreset of the image, made when first asked for */
   /* of the template */
   AdwToastOverlay *toasts;
@@ -42,6 +44,8 @@ struct _AxMainWindow {
   GtkRevealer *strip_revealer;
   AxFilmStrip *strip;
   AxAnatomyList *anatomy_list;
+  GtkPaned *anatomy_paned;
+  GtkWidget *findings_box;
   AxFindingsBars *findings;
   AxMarkList *mark_list;
   AxAskPanel *ask_panel;
@@ -59,6 +63,7 @@ struct _AxMainWindow {
 void ax_main_window_update(AxMainWindow *self); /* page, progress, status, sensitivity of actions, from the document's state */
 void ax_main_window_show_loaded(AxDocument *document, AxCanvas *canvas); /* shows an image that was just read, as it was left */
 void ax_main_window_toast(AxMainWindow *self, const char *text);
+const char *ax_main_window_get_toast(AxMainWindow *self); /* what it says now; or NULL */
 /* The picture that the keys are for: of two compared ones that with the focus; and its document. */
 AxCanvas *ax_main_window_get_active_canvas(AxMainWindow *self);
 AxDocument *ax_main_window_get_active_document(AxMainWindow *self);

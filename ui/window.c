@@ -9,12 +9,23 @@
 G_DEFINE_FINAL_TYPE(AxMainWindow, ax_main_window, ADW_TYPE_APPLICATION_WINDOW)
 
 void ax_main_window_toast(AxMainWindow *self, const char *text) {
-  g_autofree char *markup = g_markup_escape_text(text, -1);
-  AdwToast *toast = adw_toast_new(markup);
+  AdwToast *toast = adw_toast_new("");
+  GtkWidget *label = gtk_label_new(text);
+
+  /* The overlay's own title is cut where it does not fit. */
+  gtk_label_set_wrap(GTK_LABEL(label), TRUE);
+  gtk_label_set_wrap_mode(GTK_LABEL(label), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_max_width_chars(GTK_LABEL(label), 60);
+  gtk_widget_add_css_class(label, "heading");
+  adw_toast_set_custom_title(toast, label);
 
   adw_toast_set_timeout(toast, 6);
   g_set_weak_pointer(&self->toast, toast);
   adw_toast_overlay_add_toast(self->toasts, toast);
+}
+
+const char *ax_main_window_get_toast(AxMainWindow *self) {
+  return self->toast ? gtk_label_get_text(GTK_LABEL(adw_toast_get_custom_title(self->toast))) : NULL;
 }
 
 static gboolean is_prior_active(AxMainWindow *self) {
@@ -95,6 +106,10 @@ static void update_model_status(AxMainWindow *self) {
     text = g_strdup(ax_model_name(model));
   gtk_label_set_text(self->model_status, text ? text : "");
   ax_tooltip_set(GTK_WIDGET(self->model_status), text);
+  ax_findings_bars_set_note(self->findings, error                                        ? text
+                                            : ax_document_get_busy(self->document) ? _("The model is looking…")
+                                                                                   : _("No answer yet. F5 looks again."));
+  ax_findings_bars_set_note(self->findings, error ? text : ax_document_get_busy(self->document) ? _("The model is looking…") : _("No answer yet. F5 looks again."));
   ax_tooltip_set(self->caution, model ? ax_model_caution(model) : NULL);
 }
 
@@ -119,6 +134,24 @@ void ax_main_window_update(AxMainWindow *self) {
   update_model_status(self);
   ax_main_window_update_actions(self);
   ax_main_window_update_round(self);
+}
+
+/* The findings get the room that they need, up to half of it; the line can be moved until the room changes. */
+static gboolean place_findings(gpointer data) {
+  AxMainWindow *self = data;
+  int height = gtk_widget_get_height(GTK_WIDGET(self->anatomy_paned)), natural, from, to, least;
+
+  self->placing = 0;
+  g_object_get(self->anatomy_paned, "min-position", &from, "max-position", &to, NULL);
+  gtk_widget_measure(self->findings_box, GTK_ORIENTATION_VERTICAL, gtk_widget_get_width(self->findings_box), &least, &natural, NULL, NULL);
+  if (height > 0)
+    gtk_paned_set_position(self->anatomy_paned, CLAMP(to + least - MIN(natural, height / 2), from, to));
+  return G_SOURCE_REMOVE;
+}
+
+static void place_findings_soon(AxMainWindow *self) {
+  if (!self->placing)
+    self->placing = g_idle_add(place_findings, self);
 }
 
 /* ---- the document's news ---- */
@@ -163,6 +196,9 @@ static void on_perceived(AxMainWindow *self, gboolean mirrored) {
     ax_canvas_set_perception(self->canvas, plain);
     ax_anatomy_list_set_perception(self->anatomy_list, plain);
     ax_findings_bars_set_perception(self->findings, plain);
+    if (!self->placed)
+      place_findings_soon(self); /* there is something to make room for */
+    self->placed = TRUE;
     ax_main_window_forget_presets(self);
     update_hint(self);
   }
@@ -256,6 +292,7 @@ static void ax_main_window_dispose(GObject *object) {
   g_clear_pointer(&self->round_path, g_free);
   g_clear_object(&self->prior);
   g_clear_weak_pointer(&self->toast);
+  g_clear_handle_id(&self->placing, g_source_remove);
   if (self->chooser)
     gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
   g_clear_object(&self->chooser);
@@ -299,6 +336,8 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, prior_box);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, prior_canvas);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, anatomy_list);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, anatomy_paned);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, findings_box);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, findings);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, mark_list);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, ask_panel);
@@ -341,6 +380,7 @@ static void ax_main_window_init(AxMainWindow *self) {
   g_signal_connect_object(ax_canvas_get_viewport(self->prior_canvas), "changed", G_CALLBACK(on_view_changed), self, G_CONNECT_SWAPPED);
   g_signal_connect_object(ax_canvas_get_viewport(ax_mirror_view_get_canvas(self->mirror_view, FALSE)), "changed",
                           G_CALLBACK(update_view_status), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object(self->anatomy_paned, "notify::max-position", G_CALLBACK(place_findings_soon), self, G_CONNECT_SWAPPED);
   add_samples(self);
   ax_canvas_set_menu(self->canvas, G_MENU_MODEL(self->canvas_menu));
   ax_main_window_add_drop_target(self);

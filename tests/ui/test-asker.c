@@ -139,11 +139,36 @@ static void test_json(void) {
     broken = g_utf8_validate(copy, -1, NULL) ? json_from_string(copy, NULL) : NULL;
     made = broken ? ax_exchange_from_json(broken) : NULL;
     for (guint s = 0; made && ax_exchange_get_answer(made) && s < ax_exchange_get_answer(made)->n_sentences; s++) {
-      g_autofree char *words = ax_exchange_get_sentence(made, s);
+      g_autofree char *words = ax_exchange_get_sentence(made, s), *marked = ax_exchange_get_marked_sentence(made, s, 1, "");
 
-      g_assert_true(g_utf8_validate(words, -1, NULL));
+      g_assert_true(g_utf8_validate(words, -1, NULL) && g_utf8_validate(marked, -1, NULL));
     }
   }
+}
+
+static void assert_marked(AxExchange *exchange, guint sentence, guint first, const char *prefix, const char *wanted) {
+  g_autofree char *marked = ax_exchange_get_marked_sentence(exchange, sentence, first, prefix);
+
+  g_assert_cmpstr(marked, ==, wanted);
+}
+
+/* Where a box was taken out of the text its number stands. */
+static void test_marked(void) {
+  g_autoptr(AxDocument) document = open_document();
+  g_autoptr(AxAsker) asker = ax_asker_new(document, session);
+  AxExchange *exchange, *report;
+
+  load(document);
+  exchange = ax_asker_ask(asker, AX_TASK_ANATOMY, "heart", NULL, 0, NULL);
+  ax_test_wait(is_quiet, asker);
+  assert_marked(exchange, 0, 1, "", "The heart is located at the coordinates [1] on the image.");
+  assert_marked(exchange, 1, 1, "", "Its apex is given by [2].");
+  assert_marked(exchange, 1, 6, "A", "Its apex is given by [A7].");
+  ax_exchange_set_verdict(exchange, 0, AX_VERDICT_EDITED, AX_REASON_NONE, "There is the heart.");
+  assert_marked(exchange, 0, 1, "", "There is the heart. [1]");
+  report = ax_asker_ask(asker, AX_TASK_REPORT, NULL, NULL, 0, NULL);
+  ax_test_wait(is_quiet, asker);
+  assert_marked(report, 2, 1, "", "No pneumothorax."); /* no box, no mark */
 }
 
 static gboolean is_compared(gpointer texts) { return !ax_text_mirror_get_busy(texts); }
@@ -252,6 +277,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/asker/conversation", test_conversation);
   g_test_add_func("/ui/asker/cancel", test_cancel);
   g_test_add_func("/ui/asker/json", test_json);
+  g_test_add_func("/ui/asker/marked", test_marked);
   g_test_add_func("/ui/asker/mirrored", test_mirrored);
   g_test_add_func("/ui/asker/compare", test_compare);
   g_test_add_func("/ui/asker/flat", test_flat);

@@ -177,8 +177,7 @@ static void test_last(void) {
   gtk_widget_activate_action(GTK_WIDGET(window), "win.round-resume", NULL); /* there is none: a word, and nothing else */
   ax_test_run_for(300);
   g_assert_false(ax_main_window_is_in_round(window));
-  g_assert_nonnull(window->toast);
-  g_assert_cmpstr(adw_toast_get_title(window->toast), ==, "No round has been begun yet.");
+  g_assert_cmpstr(ax_main_window_get_toast(window), ==, "No round has been begun yet.");
   ax_main_window_make_round(window, ax_fixture.folder, 7);
   ax_test_wait(is_playing, window);
   for (int i = 0; i < 3; i++)
@@ -205,8 +204,8 @@ static void test_damaged(void) {
   g_assert_true(g_file_set_contents(path, "{\"format\": \"anatomix teaching sitting\", \"version\": 1, \"folder\": 7}", -1, NULL));
   window = open_round();
   g_assert_cmpuint(number_of(window), ==, 0);
-  g_assert_nonnull(window->toast);
-  g_assert_nonnull(strstr(adw_toast_get_title(window->toast), "cannot be gone on with"));
+  g_assert_nonnull(ax_main_window_get_toast(window));
+  g_assert_nonnull(strstr(ax_main_window_get_toast(window), "cannot be gone on with"));
   ax_fixture_close_window(window);
 }
 
