@@ -3,19 +3,24 @@
 
 Development only: needs llama-bench of a natively built llama.cpp (cmake -DGGML_NATIVE=ON, any recent version). Usage:
 
-    tests/bench/bench_llama.py BUILD/app/anatomixctl LLAMA_BENCH MODEL.gguf [--threads N] [--rounds N]
+    tests/bench/bench_llama.py BUILD/app/anatomixctl LLAMA_BENCH MODEL.gguf [--threads N] [--rounds N] [--isa avx2] [--wait SECONDS]
+
+--isa limits ours to an older processor's instructions (ANATOMIX_ISA); compare it with a llama.cpp built for the same ones (-DGGML_NATIVE=OFF -DGGML_AVX2=ON
+-DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON). On a machine that others use too, run it under `chrt -r 10` with --wait, which leaves them the time between
+two programs: llama.cpp's threads wait for each other in loops and fall to a tenth of their speed when one of them is kept from its core.
 
 Each round runs ours, then llama.cpp's, and the order of the two changes from round to round. Prints for each figure the medians of tokens a second, their
 ratio (above 1: ours is faster) and the range of the ratios of the rounds. Both read 512 and 1,500 tokens, and make 128 at depth 0 and at 1,500; ours
 also chooses each token it makes, llama-bench only computes the logits. A warm-up of each is part of both programs.
 """
-import argparse, json, os, statistics, subprocess, sys
+import argparse, json, os, statistics, subprocess, sys, time
 
 FIGURES = ["prefill 512", "prefill 1500", "decode 128", "decode 128 at 1500"]
 
 
-def ours(program, model, threads):
-    out = subprocess.run([program, "--json", "--threads", str(threads), "bench", "lm", "--runs", "2", model], check=True, capture_output=True, text=True).stdout
+def ours(program, model, threads, isa):
+    environment = dict(os.environ, ANATOMIX_ISA=isa) if isa else None
+    out = subprocess.run([program, "--json", "--threads", str(threads), "bench", "lm", "--runs", "2", model], check=True, capture_output=True, text=True, env=environment).stdout
     result = json.loads(out)
     speed = {}
     for row in result["rows"]:
@@ -50,12 +55,15 @@ def main():
     p.add_argument("model")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--isa", choices=["scalar", "avx2", "avx512"])
+    p.add_argument("--wait", type=float, default=0, help="seconds between two programs")
     a = p.parse_args()
     rounds = []
     for i in range(a.rounds):
         pair = {}
         for who in ("ours", "llama") if i % 2 == 0 else ("llama", "ours"):
-            pair[who], about = (ours if who == "ours" else llama)(a.anatomixctl if who == "ours" else a.llama_bench, a.model, a.threads)
+            pair[who], about = ours(a.anatomixctl, a.model, a.threads, a.isa) if who == "ours" else llama(a.llama_bench, a.model, a.threads)
+            time.sleep(a.wait)
             if i == 0:
                 if who == "ours":
                     print(f"{processor()}; {a.threads} threads; {about['isa']}; multiply-adds {about['peak_gflops']} GFLOP/s, copy {about['peak_gbs']} GB/s")
