@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define RUN 256
+#define CHUNK 8 /* keys between which their values are fetched */
 
 typedef struct {
   const AxKernelTable *t;
@@ -55,6 +56,10 @@ run_piece (void *ctx, size_t begin, size_t end)
     const float *q = g->q + query * s->ldq + kv * g->group * s->hd;
     for (size_t j = 0, key, count; j < n; j += count) {
       count = together (span, first + j, first + n, &key);
+      count = count < CHUNK ? count : CHUNK;
+      for (size_t i = 0; i < count; i++) /* the values' turn comes next, column by column: no order that the machine would guess */
+        for (size_t at = 0; at < s->hd; at += g->type == AX_KV_F32 ? 16 : 32)
+          __builtin_prefetch (row (g, g->v, (key + i) * s->ldv + kv * s->hd + at), 0, 2);
       g->t->cache_scores (g->type, count, s->hd, g->group, q, row (g, g->k, key * s->ldk + kv * s->hd), s->ldk, s->scale, scores + j, RUN);
     }
     for (size_t h = 0; h < g->group; h++) {
