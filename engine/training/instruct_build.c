@@ -198,6 +198,33 @@ add_seen (const AxDataset *dataset, const AxSplit *split, const AxInstructConfig
   return facts != NULL;
 }
 
+/* ---- patients that the module never learnt from ---- */
+
+/* Whether this validation patient's images are to be learnt from. By the patient alone, so that no patient is on both sides. */
+static gboolean
+is_lent (const AxInstructConfig *config, const char *patient)
+{
+  AxRandom random = ax_random_init (config->seed, g_str_hash (patient), 0x1E27);
+  return ax_random_uniform (&random) < config->lent;
+}
+
+/* Leaves the samples of lent patients, or all others. What is lent is of the data set "lent", so that a training run can weight it. */
+static void
+keep_lent (const AxInstructConfig *config, GPtrArray *samples, gboolean lent)
+{
+  for (guint i = samples->len; i-- > 0;) {
+    AxInstructSample *s = samples->pdata[i];
+    if (is_lent (config, s->study_id) != lent)
+      g_ptr_array_remove_index (samples, i);
+    else if (lent) {
+      g_free (s->dataset);
+      s->dataset = g_strdup ("lent");
+      g_free (s->split);
+      s->split = g_strdup (file_names[AX_SPLIT_TRAIN]);
+    }
+  }
+}
+
 /* Where the images come from: one of the two. */
 typedef struct {
   AxDataset *dataset;
@@ -253,6 +280,13 @@ ax_instruct_build (const AxInstructConfig *config, AxInstructProgress progress, 
     if (p == AX_SPLIT_TRAIN && config->model != NULL && source.graphs == NULL &&
         !add_seen (source.dataset, source.split, config, samples, cancellable, error))
       return FALSE;
+    if (config->lent > 0 && p == AX_SPLIT_TRAIN) {
+      g_autoptr (GPtrArray) lent = source_part (&source, AX_SPLIT_VALIDATION, config);
+      keep_lent (config, lent, TRUE);
+      g_ptr_array_extend_and_steal (samples, g_steal_pointer (&lent));
+    }
+    if (config->lent > 0 && p == AX_SPLIT_VALIDATION)
+      keep_lent (config, samples, FALSE);
     if (p == AX_SPLIT_TRAIN)
       instruct_balance (samples);
     g_autofree char *name = g_strconcat (file_names[p], ".json", NULL), *path = g_build_filename (config->out, name, NULL);

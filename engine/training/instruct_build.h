@@ -19,13 +19,15 @@ typedef struct {
   gboolean flip;     /* also every image mirrored */
   double unread;     /* share of the training images that nobody read which take part; the others show the model more for the same time */
   char *model;       /* model folder, or NULL: training images that nobody read also get answers from what its module sees (instruct_module.h) */
+  double lent;       /* share of the validation patients that training gets. What the module says of its own training images is nearly always right; these
+                      * show how far it can be trusted. Those that are left choose between runs; the test patients are never touched */
   double weak;       /* weight of answers that only text mining gave, 0 = none (../shared/data/nih/README.md on how often they are wrong) */
   guint count[AX_INSTRUCT_N_TASKS]; /* at most so many (about) of each task an image; 0 = none */
   guint phantoms, phantom_size;     /* rendered into OUT/phantoms unless they are there */
   guint64 phantom_seed;
 } AxInstructConfig;
 
-/* Reads a JSON object: "out" and either "data" and "split" or "scene_graphs" and "labels" (and "images") are required; "seed" (2025), "flip" (true), "unread" (1), "weak" (0.3), "model", "phantoms" (0), "phantom_size" (512), "phantom_seed" (100000),
+/* Reads a JSON object: "out" and either "data" and "split" or "scene_graphs" and "labels" (and "images") are required; "seed" (2025), "flip" (true), "unread" (1), "lent" (0), "weak" (0.3), "model", "phantoms" (0), "phantom_size" (512), "phantom_seed" (100000),
  * "per_image": {task name: count}. Paths are relative to the file. NULL with an error that names the file; an unknown key is an error. */
 AxInstructConfig *ax_instruct_config_load (const char *path, GError **error);
 void ax_instruct_config_free (AxInstructConfig *config);

@@ -149,20 +149,23 @@ add_single (AxInstructSink *sink, guint label, gboolean value)
   instruct_topic (instruct_add (sink, AX_INSTRUCT_CLASSIFICATION, g_string_free (question, FALSE), answer, 1), topic, value != 0);
 }
 
-/* Where nobody read, the module's probability is what can be learnt: each answer is drawn with it, so that "yes" becomes as likely as the module holds it. */
+/* Where nobody read, the module's probability is what can be learnt, where it is clearly above or below what is usual: "yes" is more likely than on other
+ * images, so that the answers can be read off the image and no habit is right. */
 static void
-add_singles_by_chance (AxInstructSink *sink, guint count)
+add_singles_by_probability (AxInstructSink *sink, guint count)
 {
   const AxImageFacts *f = sink->facts;
   guint8 order[AX_DATASET_N_LABELS];
   for (guint made = 0; made < count;) {
     const guint before = made;
     instruct_shuffle (sink, order, AX_DATASET_N_LABELS);
-    for (guint i = 0; i < AX_DATASET_N_LABELS && made < count; i++)
-      if (f->trust[order[i]] > 0 && f->likely[order[i]] >= 0 && order[i] != AX_LABEL_NO_FINDING) {
-        add_single (sink, order[i], instruct_chance (sink, f->likely[order[i]]));
-        made++;
-      }
+    for (guint i = 0; i < AX_DATASET_N_LABELS && made < count; i++) {
+      const int sign = f->trust[order[i]] > 0 && order[i] != AX_LABEL_NO_FINDING ? ax_facts_graded_sign (f, order[i]) : 0;
+      if (sign == 0)
+        continue;
+      add_single (sink, order[i], sign > 0);
+      made++;
+    }
     if (made == before)
       return;
   }
@@ -182,7 +185,7 @@ instruct_make_classification (AxInstructSink *sink, guint count)
   }
   /* One disease at a time, as many present as absent ones where that can be; only what readers said. */
   if (f->graded) {
-    add_singles_by_chance (sink, count);
+    add_singles_by_probability (sink, count);
     return;
   }
   guint8 order[AX_DATASET_N_LABELS];

@@ -69,6 +69,7 @@ ax_instruct_config_load (const char *path, GError **error)
   c->seed = (guint64) ax_config_number (&r, "seed", (double) c->seed, 0, 9e15);
   c->flip = ax_config_number (&r, "flip", c->flip, 0, 1) != 0;
   c->unread = ax_config_number (&r, "unread", c->unread, 0, 1);
+  c->lent = ax_config_number (&r, "lent", 0, 0, 0.9);
   c->weak = ax_config_number (&r, "weak", c->weak, 0, 1);
   c->phantoms = (guint) ax_config_number (&r, "phantoms", 0, 0, 1000000);
   c->phantom_size = (guint) ax_config_number (&r, "phantom_size", c->phantom_size, 64, 2048);

@@ -388,6 +388,20 @@ ax_image_facts_mirror (const AxImageFacts *facts)
   return f;
 }
 
+static double
+log_odds (double p)
+{
+  p = CLAMP (p, 1e-4, 1 - 1e-4);
+  return log (p / (1 - p));
+}
+
+int
+ax_facts_graded_sign (const AxImageFacts *f, guint label)
+{
+  const double step = log_odds (f->likely[label]) - log_odds (f->usual[label]);
+  return step > 0.25 ? 1 : step < -0.25 ? -1 : 0;
+}
+
 void
 ax_image_facts_free (AxImageFacts *f)
 {

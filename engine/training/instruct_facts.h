@@ -52,7 +52,8 @@ typedef struct {
   gboolean complete;      /* every finding of the image that was looked for has its box among `findings` */
   AxMarkSet present, absent; /* of the drawn findings; looked for everywhere and not there */
   guint8 known[AX_DATASET_N_LABELS], value[AX_DATASET_N_LABELS]; /* labels, radiologists (or exact) */
-  gboolean graded;        /* likely[] are a model's probabilities, not a reading */
+  gboolean graded;        /* likely[] are a model's probabilities, not a reading; usual[] is what it says of the middle image of a set */
+  float usual[AX_DATASET_N_LABELS];
   float likely[AX_DATASET_N_LABELS], trust[AX_DATASET_N_LABELS]; /* as AxDatasetImage's target and weight: radiologists, else the text program */
 } AxImageFacts;
 
@@ -66,6 +67,8 @@ AxImageFacts *ax_image_facts_new (const AxDatasetImage *image, const char *path)
 AxImageFacts *ax_image_facts_from_phantom (const char *text, gsize size, const char *id, const char *path, GError **error);
 /* The same of the picture mirrored left to right: boxes are mirrored, indices and sides stay with the patient. */
 AxImageFacts *ax_image_facts_mirror (const AxImageFacts *facts);
+/* Of graded facts: 1 where label's probability is clearly above what is usual, -1 clearly below, 0 in between (a step of 0.25 in log odds). */
+int ax_facts_graded_sign (const AxImageFacts *facts, guint label);
 void ax_image_facts_free (AxImageFacts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxImageFacts, ax_image_facts_free)
 

@@ -73,7 +73,7 @@ ax_image_facts_from_module (const AxDatasetImage *image, const char *path, gbool
     f->known[named[i].label] = f->trust[named[i].label] = 1;
     f->likely[named[i].label] = f->value[named[i].label] = (f->present & BIT (named[i].mark)) != 0;
   }
-  f->graded = TRUE;
+  f->graded = perception->probability != NULL;
   for (guint l = 0; l < AX_DATASET_N_LABELS && perception->probability != NULL; l++) {
     const gboolean told = !isnan (perception->probability[l]);
     f->trust[l] = told ? 1 : 0;
@@ -84,6 +84,27 @@ ax_image_facts_from_module (const AxDatasetImage *image, const char *path, gbool
   if (perception->probability == NULL)
     f->likely[AX_LABEL_NO_FINDING] = f->normal;
   return f;
+}
+
+static int
+by_value (const void *a, const void *b)
+{
+  const float x = *(const float *) a, y = *(const float *) b;
+  return (x > y) - (x < y);
+}
+
+/* The median of every label over the set. */
+static void
+set_usual (const GPtrArray *facts)
+{
+  g_autofree float *values = g_new (float, facts->len + 1);
+  for (guint l = 0; l < AX_DATASET_N_LABELS; l++) {
+    for (guint i = 0; i < facts->len; i++)
+      values[i] = ((AxImageFacts *) facts->pdata[i])->likely[l];
+    qsort (values, facts->len, sizeof *values, by_value);
+    for (guint i = 0; i < facts->len; i++)
+      ((AxImageFacts *) facts->pdata[i])->usual[l] = values[facts->len / 2];
+  }
 }
 
 GPtrArray *
@@ -111,5 +132,6 @@ ax_image_facts_of_unread (const GPtrArray *images, const AxDataset *dataset, con
   GPtrArray *facts = g_ptr_array_new_with_free_func ((GDestroyNotify) ax_image_facts_free);
   for (guint i = 0; i < pictures->len; i++)
     g_ptr_array_add (facts, ax_image_facts_from_module (images->pdata[i / ways], paths->pdata[i / ways], i % ways == 1, &seen->items[i]));
+  set_usual (facts);
   return facts;
 }

@@ -11,6 +11,10 @@
 #define HEART_LARGE 0.57
 #define HEART_NORMAL 0.50
 
+/* Asked in several wordings of one image, since they are there on many. */
+#define COMMON (BIT (AX_MARK_LUNG_OPACITY) | BIT (AX_MARK_PLEURAL_EFFUSION) | BIT (AX_MARK_CARDIOMEGALY))
+#define ROUNDS 3u
+
 static const char *
 pick (AxInstructSink *sink, const char *const *list, gsize n)
 {
@@ -66,6 +70,16 @@ sides_of (const AxImageFacts *f, guint mark)
   return sides;
 }
 
+/* Whether the module's sentences and its probability of the image say different things: then there is no answer to learn. */
+static gboolean
+contradicted (const AxImageFacts *f, AxMark mark, gboolean present)
+{
+  for (guint l = 0; l < AX_DATASET_N_LABELS && f->graded; l++)
+    if (f->trust[l] > 0 && ax_mark_of_label (ax_label_name (l)) == (int) mark && ax_facts_graded_sign (f, l) != (present ? 1 : -1))
+      return TRUE;
+  return FALSE;
+}
+
 void
 instruct_make_closed (AxInstructSink *sink, guint count)
 {
@@ -73,9 +87,9 @@ instruct_make_closed (AxInstructSink *sink, guint count)
   guint8 order[AX_MARK_N];
   instruct_shuffle (sink, order, AX_MARK_N);
   guint yes = 0, no = 0, limit = (count + 1) / 2;
-  for (guint i = 0; i < AX_MARK_N && yes < limit; i++) {
-    const guint m = order[i];
-    if (!(f->present & BIT (m)))
+  for (guint i = 0; i < ROUNDS * AX_MARK_N && yes < limit; i++) {
+    const guint m = order[i % AX_MARK_N];
+    if (!(f->present & BIT (m)) || contradicted (f, (AxMark) m, TRUE) || (i >= AX_MARK_N && !(COMMON & BIT (m))))
       continue;
     g_autofree char *because = NULL;
     for (guint k = 0; k < f->n && because == NULL; k++)
@@ -83,7 +97,7 @@ instruct_make_closed (AxInstructSink *sink, guint count)
         because = ax_finding_phrase (&f->findings[k], AX_PHRASE_FULL, ax_finding_noun (&f->findings[k], NULL));
     instruct_topic (instruct_add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) m)), TRUE, because), ax_mark_noun ((AxMark) m), TRUE);
     yes++;
-    const guint sides = sides_of (f, m);
+    const guint sides = i < AX_MARK_N ? sides_of (f, m) : 0;
     if (sides == 0 || (sides & BIT (AX_SIDE_NONE)) || yes >= limit)
       continue;
     const AxSide side = (sides & BIT (AX_SIDE_RIGHT)) && ((sides & BIT (AX_SIDE_LEFT)) == 0 || instruct_chance (sink, 0.5)) ? AX_SIDE_RIGHT : AX_SIDE_LEFT;
@@ -95,13 +109,16 @@ instruct_make_closed (AxInstructSink *sink, guint count)
       no++;
     }
   }
-  for (guint i = 0; i < AX_MARK_N && f->read && no < MAX (yes, 2u) && no < limit; i++)
-    if (f->absent & BIT (order[i])) {
-      g_autofree char *because = g_strdup_printf ("no %s is seen", ax_mark_noun ((AxMark) order[i]));
-      instruct_topic (instruct_add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) order[i])), FALSE, because), ax_mark_noun ((AxMark) order[i]), FALSE);
-      no++;
-    }
-  if (f->read && f->known[AX_LABEL_NO_FINDING])
+  /* Findings that some images have first: of the others "no" says little. */
+  for (guint i = 0; i < (ROUNDS + 1) * AX_MARK_N && f->read && no < MAX (yes, ROUNDS) && no < limit; i++) {
+    const AxMark m = (AxMark) order[i % AX_MARK_N];
+    if (!(f->absent & BIT (m)) || contradicted (f, m, FALSE) || ((COMMON & BIT (m)) != 0) == (i >= ROUNDS * AX_MARK_N))
+      continue;
+    g_autofree char *because = g_strdup_printf ("no %s is seen", ax_mark_noun (m));
+    instruct_topic (instruct_add_closed (sink, presence_question (sink, ax_mark_noun (m)), FALSE, because), ax_mark_noun (m), FALSE);
+    no++;
+  }
+  if (f->read && f->known[AX_LABEL_NO_FINDING] && !(f->graded && ax_facts_graded_sign (f, AX_LABEL_NO_FINDING) != (f->value[AX_LABEL_NO_FINDING] ? 1 : -1)))
     instruct_topic (instruct_add_closed (sink, g_strdup (PICK (sink, "Is this chest X-ray normal?", "Is the chest radiograph normal?", "Is the film free of abnormality?")),
                                          f->value[AX_LABEL_NO_FINDING], NULL),
                     "normal", f->value[AX_LABEL_NO_FINDING] != 0);
@@ -111,7 +128,7 @@ instruct_make_closed (AxInstructSink *sink, guint count)
     instruct_topic (instruct_add_closed (sink, g_strdup (PICK (sink, "Is the heart enlarged?", "Is the cardiac silhouette enlarged?", "Is the heart larger than normal?")), large, because),
                     "heart", large);
   }
-  instruct_make_places (sink, count / 3, TRUE);
+  instruct_make_places (sink, count / 6, TRUE);
 }
 
 /* ---- open ---- */
@@ -220,5 +237,5 @@ instruct_make_open (AxInstructSink *sink, guint count)
     add_open (sink, g_strdup (PICK (sink, "What is the cardiothoracic ratio?", "How large is the cardiothoracic ratio?")), g_strdup_printf ("About %.2f", f->heart_ratio));
   else if (made < count)
     add_open (sink, g_strdup (PICK (sink, "What is the projection of this film?", "Is this film AP or PA?", "In which view was this X-ray taken?")), g_strdup (f->view == AX_VIEW_AP ? "AP" : "PA"));
-  instruct_make_places (sink, count / 2, FALSE);
+  instruct_make_places (sink, count / 3, FALSE);
 }

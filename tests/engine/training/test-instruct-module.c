@@ -1,4 +1,5 @@
 /* Facts as the Anatomy Perception Module sees them: findings and boxes from sentences, what is absent, and answers that the prompt holds. */
+#include <math.h>
 #include <string.h>
 
 #include "engine/training/instruct_build.h"
@@ -97,11 +98,63 @@ test_findings (void)
     g_assert_cmpuint (seen[t], >, 0);
 }
 
+/* With probabilities: labels are asked of the image where they are clearly above or below the set's middle; what sentence and probability disagree about is
+ * not asked at all, and no region is diagnosed. */
+static void
+test_graded (void)
+{
+  AxLmPerception p;
+  float probability[AX_DATASET_N_LABELS];
+  for (guint l = 0; l < AX_DATASET_N_LABELS; l++)
+    probability[l] = NAN;
+  probability[AX_LABEL_LUNG_OPACITY] = 0.6f;
+  probability[AX_LABEL_PLEURAL_EFFUSION] = 0.1f;
+  probability[AX_LABEL_EDEMA] = 0.21f;
+  perceive (&p);
+  p.probability = probability;
+  p.sentences[13] = "Left upper lung zone shows lung opacity.";
+  p.sentences[35] = "Right costodiaphragmatic recess shows pleural effusion."; /* but the image's probability is low */
+  g_autoptr (AxImageFacts) f = ax_image_facts_from_module (&image, "x.jpg", FALSE, &p);
+  g_assert_true (f->graded);
+  f->usual[AX_LABEL_LUNG_OPACITY] = 0.4f;
+  f->usual[AX_LABEL_PLEURAL_EFFUSION] = 0.2f;
+  f->usual[AX_LABEL_EDEMA] = 0.2f;
+  g_assert_cmpint (ax_facts_graded_sign (f, AX_LABEL_LUNG_OPACITY), ==, 1);
+  g_assert_cmpint (ax_facts_graded_sign (f, AX_LABEL_PLEURAL_EFFUSION), ==, -1);
+  g_assert_cmpint (ax_facts_graded_sign (f, AX_LABEL_EDEMA), ==, 0);
+  AxInstructConfig config = { 0 };
+  ax_instruct_config_defaults (&config);
+  config.count[AX_INSTRUCT_CLASSIFICATION] = config.count[AX_INSTRUCT_CLOSED] = 12;
+  g_autoptr (GPtrArray) samples = g_ptr_array_new_with_free_func ((GDestroyNotify) ax_instruct_sample_free);
+  ax_instruct_image (f, "train", &config, samples);
+  guint labels = 0, opacities = 0;
+  for (guint i = 0; i < samples->len; i++) {
+    const AxInstructSample *s = samples->pdata[i];
+    const char *q = s->instruction[0], *a = s->response[0];
+    g_assert_cmpint (s->task, !=, AX_INSTRUCT_DIAGNOSIS);
+    const gboolean opacity = strstr (q, "lung opacity") != NULL, fluid = strstr (q, "pleural effusion") != NULL, yes = s->answer == 1;
+    if (g_str_has_prefix (q, "Does this chest X-ray show ")) {
+      g_assert_null (strstr (q, "edema"));
+      g_assert_true (opacity || fluid);
+      g_assert_cmpint (yes, ==, opacity);
+      g_assert_true (strstr (a, yes ? "Yes" : "No") != NULL);
+      labels++;
+    } else if (s->task == AX_INSTRUCT_CLOSED && g_strcmp0 (s->topic, "lung opacity") == 0) {
+      g_assert_true (yes);
+      opacities++;
+    } else if (s->task == AX_INSTRUCT_CLOSED)
+      g_assert_cmpstr (s->topic, !=, "pleural effusion");
+  }
+  g_assert_cmpuint (labels, ==, 12);
+  g_assert_cmpuint (opacities, >, 1);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/instruct-module/normal", test_normal);
   g_test_add_func ("/instruct-module/findings", test_findings);
+  g_test_add_func ("/instruct-module/graded", test_graded);
   return g_test_run ();
 }
