@@ -116,6 +116,28 @@ gguf_maker_raw_tensor(GgufMaker *self, const char *name, guint32 type, guint32 n
 }
 
 void
+gguf_maker_gemma3(GgufMaker *self, const AxLmConfig *c)
+{
+  const struct {
+    const char *key;
+    int value;
+  } pairs[] = {
+    { "gemma3.block_count", c->layers },
+    { "gemma3.embedding_length", c->width },
+    { "gemma3.attention.head_count", c->heads },
+    { "gemma3.attention.head_count_kv", c->kv_heads },
+    { "gemma3.attention.key_length", c->head_dim },
+    { "gemma3.attention.value_length", c->head_dim },
+    { "gemma3.attention.sliding_window", c->window },
+    { "gemma3.feed_forward_length", c->ffn },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
+    gguf_maker_pair_u32(self, pairs[i].key, (guint32) pairs[i].value);
+  if (c->context > 0)
+    gguf_maker_pair_u32(self, "gemma3.context_length", (guint32) c->context);
+}
+
+void
 gguf_maker_tensor(GgufMaker *self, const char *name, guint32 type, int ndim, const gint64 *shape, const void *data, gsize size)
 {
   guint64 file_shape[AX_TENSOR_MAX_DIMS];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/checkpoint/gguf.h"
+#include "engine/checkpoint/lm_config.h"
 
 typedef struct {
   GByteArray *pairs, *tensors, *data;
@@ -23,6 +24,9 @@ void gguf_maker_string(GgufMaker *self, const char *text);
 void gguf_maker_pair_u32(GgufMaker *self, const char *key, guint32 value);
 void gguf_maker_pair_f32(GgufMaker *self, const char *key, float value);
 void gguf_maker_pair_string(GgufMaker *self, const char *key, const char *value);
+
+/* The dimensions of a Gemma 3 (layers, width, heads, ffn, window; the context where it is not 0) under their keys. */
+void gguf_maker_gemma3(GgufMaker *self, const AxLmConfig *config);
 
 /* A tensor with ggml's type number; shape in our order. Its bytes go behind the others at the alignment. */
 void gguf_maker_tensor(GgufMaker *self, const char *name, guint32 type, int ndim, const gint64 *shape, const void *data, gsize size);

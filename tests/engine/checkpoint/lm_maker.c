@@ -64,15 +64,9 @@ write_tiny_gguf(const char *dir, AxLmWeights *base, const char *spoil)
   const AxLmConfig *c = ax_lm_weights_get_config(base);
   GgufMaker *maker = gguf_maker_new();
   gguf_maker_pair_string(maker, "general.architecture", g_strcmp0(spoil, "architecture") == 0 ? "llama" : "gemma3");
-  gguf_maker_pair_u32(maker, "gemma3.block_count", (guint32) c->layers);
-  gguf_maker_pair_u32(maker, "gemma3.embedding_length", g_strcmp0(spoil, "width") == 0 ? 129 : (guint32) c->width);
-  gguf_maker_pair_u32(maker, "gemma3.context_length", (guint32) c->context);
-  gguf_maker_pair_u32(maker, "gemma3.attention.head_count", (guint32) c->heads);
-  gguf_maker_pair_u32(maker, "gemma3.attention.head_count_kv", (guint32) c->kv_heads);
-  gguf_maker_pair_u32(maker, "gemma3.attention.key_length", (guint32) c->head_dim);
-  gguf_maker_pair_u32(maker, "gemma3.attention.value_length", (guint32) c->head_dim);
-  gguf_maker_pair_u32(maker, "gemma3.attention.sliding_window", (guint32) c->window);
-  gguf_maker_pair_u32(maker, "gemma3.feed_forward_length", (guint32) c->ffn);
+  AxLmConfig written = *c;
+  written.width = g_strcmp0(spoil, "width") == 0 ? 129 : c->width;
+  gguf_maker_gemma3(maker, &written);
   gguf_maker_pair_f32(maker, "gemma3.attention.layer_norm_rms_epsilon", 1e-6f);
   gguf_maker_pair_f32(maker, "gemma3.rope.freq_base", 1e6f);
   gguf_maker_pair_string(maker, "gemma3.rope.scaling.type", "linear");

@@ -182,13 +182,7 @@ make_small_gguf(void)
   static const guint8 zeros[4096] = { 0 };
   GgufMaker *maker = gguf_maker_new();
   gguf_maker_pair_string(maker, "general.architecture", "gemma3");
-  gguf_maker_pair_u32(maker, "gemma3.block_count", 1);
-  gguf_maker_pair_u32(maker, "gemma3.embedding_length", (guint32) small.width);
-  gguf_maker_pair_u32(maker, "gemma3.attention.head_count", (guint32) small.heads);
-  gguf_maker_pair_u32(maker, "gemma3.attention.head_count_kv", (guint32) small.kv_heads);
-  gguf_maker_pair_u32(maker, "gemma3.attention.key_length", (guint32) small.head_dim);
-  gguf_maker_pair_u32(maker, "gemma3.attention.sliding_window", (guint32) small.window);
-  gguf_maker_pair_u32(maker, "gemma3.feed_forward_length", (guint32) small.ffn);
+  gguf_maker_gemma3(maker, &small);
   const gint64 embed[2] = { small.vocab, small.width }, norm[1] = { small.width };
   gguf_maker_tensor(maker, "token_embd.weight", 1, 2, embed, zeros, (gsize) (small.vocab * small.width) * 2);
   gguf_maker_tensor(maker, "output_norm.weight", 0, 1, norm, zeros, (gsize) small.width * 4);

@@ -99,15 +99,7 @@ write_base (const char *path)
   };
   GgufMaker *m = gguf_maker_new ();
   gguf_maker_pair_string (m, "general.architecture", "gemma3");
-  gguf_maker_pair_u32 (m, "gemma3.block_count", LAYERS);
-  gguf_maker_pair_u32 (m, "gemma3.context_length", 8192);
-  gguf_maker_pair_u32 (m, "gemma3.embedding_length", WIDTH);
-  gguf_maker_pair_u32 (m, "gemma3.attention.head_count", HEADS);
-  gguf_maker_pair_u32 (m, "gemma3.attention.head_count_kv", 1);
-  gguf_maker_pair_u32 (m, "gemma3.attention.key_length", HEAD);
-  gguf_maker_pair_u32 (m, "gemma3.attention.value_length", HEAD);
-  gguf_maker_pair_u32 (m, "gemma3.attention.sliding_window", 64);
-  gguf_maker_pair_u32 (m, "gemma3.feed_forward_length", FFN);
+  gguf_maker_gemma3 (m, &(AxLmConfig){ .layers = LAYERS, .width = WIDTH, .heads = HEADS, .kv_heads = 1, .head_dim = HEAD, .window = 64, .ffn = FFN, .context = 8192 });
   add_tokenizer (m);
   add_tensor (m, "token_embd.weight", PIECES, WIDTH, 0.3);
   add_tensor (m, "output.weight", PIECES, WIDTH, 0.3); /* a tied head would only repeat the last token */
