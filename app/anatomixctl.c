@@ -45,7 +45,7 @@ parse_device (const char *option, const char *value, gpointer data, GError **err
   static const char *const names[] = { "auto", "cpu", "cuda" };
   for (int i = 0; i < 3; i++)
     if (strcmp (value, names[i]) == 0) {
-      cli_globals.device = (CliDevice) i;
+      cli_globals.device = (AxDeviceChoice) i;
       return TRUE;
     }
   g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--device is auto, cpu or cuda, not \"%s\"", value);
@@ -161,8 +161,9 @@ run_command (const CliCommand *command, int argc, char **argv)
     return cli_usage (command, "%s is missing", *command->arguments != '\0' ? command->arguments : "an argument");
   if (command->max_args >= 0 && n > command->max_args)
     return cli_usage (command, "\"%s\" is one argument too many", args[command->max_args]);
-  if (cli_globals.device == CLI_DEVICE_CUDA)
-    return cli_fail ("this build has no CUDA kernels; use --device cpu");
+  ax_engine_set_device (cli_globals.device);
+  if (cli_globals.device == AX_DEVICE_CUDA && !ax_engine_check_device (&error))
+    return cli_fail_error (error);
   ax_engine_set_threads (cli_globals.threads);
   cli_globals.model_named = cli_globals.model != NULL;
   if (!cli_globals.model_named)

@@ -7,12 +7,10 @@
 
 typedef enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 } CliStatus;
 
-typedef enum { CLI_DEVICE_AUTO, CLI_DEVICE_CPU, CLI_DEVICE_CUDA } CliDevice;
-
 typedef struct {
   char *model;       /* folder, never NULL once the command runs */
   gboolean model_named; /* by --model, not by default */
-  CliDevice device;
+  AxDeviceChoice device;
   gboolean json;
   int threads;       /* 0: physical cores */
 } CliGlobals;

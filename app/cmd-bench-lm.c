@@ -1,6 +1,7 @@
 /* bench lm: the language model, timed. */
 #include "app/cli.h"
 #include "engine/evaluation/bench_lm.h"
+#include "engine/session/device.h"
 #include "engine/session/json-writer.h"
 #include "kernels/bench.h"
 
@@ -94,6 +95,10 @@ run_bench_lm (const CliCommand *command, int n_args, char **args)
     return cli_usage (command, "training needs --weights bf16 or f32");
   if ((n_args == 0) == (option_shapes == NULL))
     return cli_usage (command, "name a base model, or --shapes");
+  g_autofree char *note = NULL, *device = ax_engine_describe_device ();
+  options.device = ax_device_choose (cli_globals.device, &note, &error);
+  if (options.device == NULL)
+    return cli_fail_error (error);
   g_autoptr (AxGemma) gemma = NULL;
   gint64 start = g_get_monotonic_time ();
   if (option_shapes != NULL) {
@@ -114,6 +119,7 @@ run_bench_lm (const CliCommand *command, int n_args, char **args)
   AxJson *json = cli_globals.json ? ax_json_new (TRUE) : NULL;
   if (json != NULL) {
     ax_json_begin_object (json, NULL);
+    ax_json_string (json, "device", device);
     ax_json_string (json, "isa", ax_isa_name (ax_isa ()));
     ax_json_int (json, "threads", ax_threads ());
     ax_json_string (json, "weights", names[options.store]);
@@ -124,8 +130,8 @@ run_bench_lm (const CliCommand *command, int n_args, char **args)
     ax_json_number (json, "peak_gflops", peak.gflops, 1);
     ax_json_number (json, "peak_gbs", peak.gbs, 1);
   } else
-    cli_print ("%d layers of %d, %s, %.0f MB, loaded in %.1f s; %s, %d threads: multiply-adds %.1f GFLOP/s, copy %.1f GB/s\n", c->layers, c->width, names[options.store],
-               (double) ax_gemma_bytes (gemma) / 1e6, loaded, ax_isa_name (ax_isa ()), ax_threads (), peak.gflops, peak.gbs);
+    cli_print ("%d layers of %d, %s, %.0f MB, loaded in %.1f s; %s; the processor: multiply-adds %.1f GFLOP/s, copy %.1f GB/s\n", c->layers, c->width, names[options.store],
+               (double) ax_gemma_bytes (gemma) / 1e6, loaded, device, peak.gflops, peak.gbs);
   const CliStatus status = option_train ? bench_training (gemma, &peak, json) : bench_serving (gemma, &peak, json);
   if (json != NULL) {
     ax_json_end (json);

@@ -57,9 +57,11 @@ run_info (const CliCommand *command, int n_args, char **args)
   g_autoptr (JsonObject) description = ax_describe (n_args > 0 ? args[0] : cli_globals.model, &error);
   if (description == NULL)
     return cli_fail_error (error);
-  g_autofree char *text = NULL;
+  g_autofree char *text = NULL, *device = n_args == 0 ? ax_engine_describe_device () : NULL;
   if (cli_globals.json) {
     AxJson *json = ax_json_new (TRUE);
+    if (device != NULL)
+      json_object_set_string_member (description, "device", device);
     g_autoptr (JsonNode) root = json_node_init_object (json_node_alloc (), description);
     write_node (json, NULL, root);
     text = ax_json_finish (json);
@@ -67,6 +69,8 @@ run_info (const CliCommand *command, int n_args, char **args)
   } else {
     text = ax_describe_text (description);
     cli_print ("%s", text);
+    if (device != NULL)
+      cli_print ("device: %s\n", device);
   }
   return CLI_OK;
 }

@@ -113,6 +113,27 @@ const char *ax_model_caution (AxModel *model);
 /* The folder used when the user names none: $ANATOMIX_MODEL, the source tree's data/models/anatomix-mini, or the installed one. */
 char *ax_model_default_folder (void);
 
+/* ---- device ---------------------------------------------------------------------------------------------------------------- */
+
+/* Where models compute. AUTO: NVIDIA's first graphics processor where there is one that can be used and has room, else the processor. CUDA: that or an error. */
+typedef enum { AX_DEVICE_AUTO, AX_DEVICE_CPU, AX_DEVICE_CUDA } AxDeviceChoice;
+/* For sessions made from now on; AUTO at first. */
+void ax_engine_set_device (AxDeviceChoice choice);
+/* FALSE with AX_ENGINE_ERROR_DEVICE and the reason where CUDA was chosen and cannot be used. Starts the card, which takes a moment. */
+gboolean ax_engine_check_device (GError **error);
+
+/* The device that sessions made now would get, for people: "NVIDIA H200, 143771 MiB of memory, 143000 MiB free", or "CPU, avx2, 4 threads; no NVIDIA driver is
+ * installed". Free with g_free. */
+char *ax_engine_describe_device (void);
+
+/* What a session works on. */
+typedef struct {
+  gboolean card;                 /* FALSE: the processor */
+  char title[96];                /* the card's own name, or "CPU" */
+  char note[384];                /* why it is not the card, or not all of it, in words for people; empty if there is nothing to say */
+  gsize taken, total;            /* bytes of the card's memory: taken by this program, and all of it; 0 for the processor */
+} AxDeviceUse;
+
 /* ---- session: one worker thread that owns the device ---------------------------------------------------------------------- */
 
 #define AX_TYPE_SESSION (ax_session_get_type ())
@@ -133,6 +154,11 @@ typedef struct {
 } AxMemory;
 /* As it was after the worker's last piece of work; never waits for it. */
 void ax_session_get_memory (AxSession *session, AxMemory *memory);
+
+/* What it works on, as it was after the worker's last piece of work; never waits for it. */
+void ax_session_get_device (AxSession *session, AxDeviceUse *use);
+/* Moves to another device behind what was asked for before; what is known of images stays. Where that does not work all stays where it was, and the note says why. */
+void ax_session_set_device (AxSession *session, AxDeviceChoice choice);
 
 /* The input frame of the perception module for an image: [size, size] bytes with size = ax_model_input_size(), row by row, just as perceiving makes it. Takes as
  * long as ms_preprocess says: call it from a thread. NULL with the errors of AX_IMAGE_ERROR. Free with g_free. */

@@ -95,17 +95,27 @@ static void update_model_status(AxMainWindow *self) {
   AxModel *model = ax_session_get_model(self->session);
   AxPerception *answer = ax_document_get_perception(self->document, self->mirror);
   GError *error = ax_session_get_error(self->session);
-  g_autofree char *text = NULL;
+  g_autofree char *text = NULL, *name = NULL, *tip = NULL;
+  AxDeviceUse device;
 
+  ax_session_get_device(self->session, &device);
+  if (model && device.card)
+    /* Translators: name of the model, name of the graphics processor, gigabytes of its memory that are taken. */
+    name = g_strdup_printf(_("%s · %s, %.1f GB"), ax_model_name(model), device.title, 1e-9 * (double)device.taken);
+  else if (model)
+    name = g_strdup(ax_model_name(model));
   if (error)
     text = g_strdup_printf(_("No model: %s"), error->message);
   else if (model && answer)
     /* Translators: name of the model, time in milliseconds. */
-    text = g_strdup_printf(_("%s · %.0f ms"), ax_model_name(model), answer->ms_total);
+    text = g_strdup_printf(_("%s · %.0f ms"), name, answer->ms_total);
   else if (model)
-    text = g_strdup(ax_model_name(model));
+    text = g_strdup(name);
+  if (text && !error && device.note[0])
+    /* Translators: what the status line says of the model; why the graphics processor is not used. */
+    tip = g_strdup_printf(_("%s\nWithout the graphics processor: %s"), text, device.note);
   gtk_label_set_text(self->model_status, text ? text : "");
-  ax_tooltip_set(GTK_WIDGET(self->model_status), text);
+  ax_tooltip_set(GTK_WIDGET(self->model_status), tip ? tip : text);
   ax_findings_bars_set_note(self->findings, error                                        ? text
                                             : ax_document_get_busy(self->document) ? _("The model is looking…")
                                                                                    : _("No answer yet. F5 looks again."));

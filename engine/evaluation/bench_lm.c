@@ -83,6 +83,8 @@ ax_bench_lm (AxGemma *gemma, int depth, int prompt, int made, int runs, double p
   const AxGemmaSampling greedy = ax_gemma_sampling_default ();
   g_autofree gint32 *ids = g_new (gint32, MAX (n, 1));
   g_autoptr (AxGemmaState) state = ax_gemma_state_new (gemma, n + made + 1, NULL);
+  if (state == NULL)
+    return FALSE;
   *reading = (AxLmBenchRow){ .prompt = prompt, .depth = depth, .seconds = HUGE_VAL };
   *making = (AxLmBenchRow){ .prompt = prompt, .depth = n, .rows = made, .seconds = HUGE_VAL };
   for (int i = 0; i < n; i++)
@@ -104,6 +106,7 @@ ax_bench_lm (AxGemma *gemma, int depth, int prompt, int made, int runs, double p
           /* The real choice is part of the work. */
           ax_gemma_state_step (state, MIN (ax_gemma_choose (state, &greedy, 0, NULL), c->vocab - 1));
         }
+      ax_gemma_device (gemma)->sync ();
       making->seconds = MIN (making->seconds, (double) (g_get_monotonic_time () - start) / 1e6);
     }
   const double flops = ax_gemma_flops (c, prompt, pairs (depth, prompt, G_MAXINT), pairs (depth, prompt, c->window), 1);
@@ -129,7 +132,8 @@ ax_bench_lm_train (AxGemma *gemma, int prefix, int answers, int answer, int runs
 {
   const AxGemmaConfig *c = ax_gemma_config (gemma);
   const int n = prefix + answers * answer, n_out = answers * answer;
-  g_autoptr (AxTape) tape = ax_tape_new (TRUE);
+  const AxDevice *on = ax_gemma_device (gemma);
+  g_autoptr (AxTape) tape = ax_tape_new_on (on, TRUE);
   g_autofree gint32 *ids = g_new (gint32, n), *targets = g_new (gint32, MAX (n_out, 1));
   g_autofree int *out = g_new (int, MAX (n_out, 1));
   g_autofree AxGemmaStretch *stretches = g_new (AxGemmaStretch, answers + 1);
@@ -155,8 +159,12 @@ ax_bench_lm_train (AxGemma *gemma, int prefix, int answers, int answer, int runs
       ax_parameters_zero_grad (ax_gemma_parameters (gemma));
       const AxGemmaBatch batch = { .n = n, .ids = ids, .n_stretches = answers + 1, .stretches = stretches, .out_rows = out, .n_out = n_out };
       AxTensor *hidden = ax_gemma_forward (gemma, tape, &batch, NULL, NULL, NULL);
+      if (hidden == NULL)
+        return FALSE;
       result->loss = ax_gemma_loss (gemma, tape, hidden, n_out, targets, NULL, NULL, NULL);
       ax_tape_backward (tape);
+      if (!ax_tape_check (tape, NULL))         /* and waits */
+        return FALSE;
       if (run > 0)
         result->seconds = MIN (result->seconds, (double) (g_get_monotonic_time () - start) / 1e6);
     }

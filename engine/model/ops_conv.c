@@ -32,27 +32,29 @@ ax_conv_layer_clear (AxConvLayer *layer)
 static Packed *
 packed_get (const AxDevice *on, AxConvLayer *layer, const AxConvShape *shape, gboolean relu, gboolean training)
 {
+  Packed *p = NULL;
   if (layer->cache == NULL)
     layer->cache = g_ptr_array_new_with_free_func (packed_free);
-  for (guint i = 0; i < layer->cache->len; i++)
+  for (guint i = 0; i < layer->cache->len && p == NULL; i++)
     {
       Packed *q = layer->cache->pdata[i];
       if (memcmp (&q->shape, shape, sizeof *shape) == 0 && q->relu == relu && q->training == training && q->on == on)
-        return q;
+        p = q;
     }
-  if (layer->cache->len >= MAX_PACKED)
-    g_ptr_array_remove_index (layer->cache, 0);
-  Packed *p = g_new0 (Packed, 1);
-  p->shape = *shape;
-  p->relu = relu;
-  p->training = training;
-  p->on = on;
-  p->conv = on->conv_new (shape, relu, training);
+  if (p == NULL)
+    {
+      if (layer->cache->len >= MAX_PACKED)
+        g_ptr_array_remove_index (layer->cache, 0);
+      p = g_new0 (Packed, 1);
+      *p = (Packed){ .shape = *shape, .relu = relu, .training = training, .on = on };
+      g_ptr_array_add (layer->cache, p);
+    }
+  if (p->conv == NULL)         /* new, or there was no memory for it before */
+    p->conv = on->conv_new (shape, relu, training);
   if (p->conv == NULL && on->host)
     g_error ("No convolution for %s [%d,%d,%d,%d]", layer->w->name, shape->n, shape->h, shape->w, shape->ic);
   if (p->conv == NULL)
     on->fail ("no memory for a convolution's weights");
-  g_ptr_array_add (layer->cache, p);
   return p;
 }
 

@@ -80,7 +80,8 @@ load_gemma (AxLanguage *self, AxModel *model, AxLmWeights *weights, GError **err
       return FALSE;
     }
   const AxGemmaStore kept = store ();
-  const AxGemmaOptions options = {
+  AxGemmaOptions options = {
+    .device = ax_model_language_device (model),
     .store = kept,
     .merge_lora = kept == AX_GEMMA_QUANTISED,
     .lora_rank = adapter->rank,
@@ -95,9 +96,19 @@ load_gemma (AxLanguage *self, AxModel *model, AxLmWeights *weights, GError **err
   };
   const AxGemmaInjection injection = { self->added_first + AX_TOKEN_IMAGE, self->added_first + AX_TOKEN_OBJ_0, AX_N_ANATOMY };
   const AxGemmaSource source = { weights, ax_lm_weights_shape, ax_lm_weights_read };
-  self->gemma = ax_gemma_new (config, &options, &injection, &source, error);
+  g_autoptr (GError) failed = NULL;
+  self->gemma = ax_gemma_new (config, &options, &injection, &source, &failed);
+  if (self->gemma == NULL && ax_model_language_failed (model, failed))
+    {
+      options.device = ax_model_language_device (model);
+      g_clear_error (&failed);
+      self->gemma = ax_gemma_new (config, &options, &injection, &source, &failed);
+    }
   if (self->gemma == NULL)
-    return FALSE;
+    {
+      g_propagate_error (error, g_steal_pointer (&failed));
+      return FALSE;
+    }
   const AxGemmaOptions *found = ax_gemma_options (self->gemma);
   if (found->image_dim != apm->hidden || found->object_dim != apm->proj_dim)
     {

@@ -1,5 +1,6 @@
 /* AxModel: a model folder in memory. See anatomix.h and model.h. */
 #include "engine/session/model.h"
+#include "engine/session/device.h"
 #include "engine/checkpoint/language_part.h"
 #include "engine/model/apm_file.h"
 #include <math.h>
@@ -15,6 +16,9 @@ struct _AxModel {
   double         a[MAX_LABELS], b[MAX_LABELS];
   gboolean       known[MAX_LABELS];
   char          *caution;
+  const AxDevice *device, *language_device;
+  AxDeviceChoice choice;
+  char          *note;         /* why not the card, or NULL */
 };
 
 G_DEFINE_FINAL_TYPE (AxModel, ax_model, G_TYPE_OBJECT)
@@ -30,6 +34,7 @@ ax_model_finalize (GObject *object)
   for (int i = 0; i < MAX_LABELS; i++)
     g_free (self->labels[i]);
   g_free (self->caution);
+  g_free (self->note);
   G_OBJECT_CLASS (ax_model_parent_class)->finalize (object);
 }
 
@@ -42,6 +47,61 @@ ax_model_class_init (AxModelClass *klass)
 static void
 ax_model_init (AxModel *self)
 {
+  self->device = self->language_device = ax_device_cpu ();
+}
+
+/* ---- device --------------------------------------------------------------------------------------------------------------- */
+
+gboolean
+ax_model_place (AxModel *self, AxDeviceChoice choice, GError **error)
+{
+  g_autofree char *note = NULL;
+  g_autoptr (GError) failed = NULL;
+  const AxDevice *on = ax_device_choose (choice, &note, error);
+  if (on == NULL)
+    return FALSE;
+  if (!ax_apm_move (self->apm, on, &failed))
+    {
+      if (choice != AX_DEVICE_AUTO)
+        {
+          g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_DEVICE, "%s", failed->message);
+          return FALSE;
+        }
+      g_free (note);
+      note = g_strdup (failed->message);
+      on = ax_device_cpu ();
+      if (!ax_apm_move (self->apm, on, error))
+        return FALSE;
+    }
+  self->device = self->language_device = on;
+  self->choice = choice;
+  g_free (self->note);
+  self->note = g_steal_pointer (&note);
+  return TRUE;
+}
+
+const AxDevice *ax_model_device (AxModel *self) { return self->device; }
+const AxDevice *ax_model_language_device (AxModel *self) { return self->language_device; }
+
+gboolean
+ax_model_language_failed (AxModel *self, const GError *error)
+{
+  if (self->language_device->host || self->choice != AX_DEVICE_AUTO || error->domain != G_IO_ERROR)
+    return FALSE;
+  self->language_device = ax_device_cpu ();
+  g_free (self->note);
+  self->note = g_strdup (error->message);
+  return TRUE;
+}
+
+void
+ax_model_get_device_use (AxModel *self, AxDeviceUse *use)
+{
+  gsize free_bytes;
+  *use = (AxDeviceUse){ .card = !self->device->host, .taken = self->device->taken () };
+  self->device->memory (&free_bytes, &use->total);
+  g_strlcpy (use->title, self->device->title (), sizeof use->title);
+  g_strlcpy (use->note, self->note ? self->note : "", sizeof use->note);
 }
 
 /* Spec 2.6: the labels of the published model, in order. */

@@ -9,6 +9,15 @@
 AxApm        *ax_model_get_apm (AxModel *model);
 AxModelFolder *ax_model_get_folder (AxModel *model);
 AxSentenceDb *ax_model_get_sentences (AxModel *model);     /* NULL: the model has no database */
+/* Chooses a device for the model and moves it there; its language part is then loaded there too. A model is loaded on the processor. With AX_DEVICE_AUTO what does
+ * not fit stays on the processor, and the note says why. FALSE with an error: it is where it was. Tapes that run it must be on ax_model_device(). */
+gboolean      ax_model_place (AxModel *model, AxDeviceChoice choice, GError **error);
+const AxDevice *ax_model_device (AxModel *model);
+/* Where its language part is to be loaded, and that it was not possible there: TRUE when the processor is to be tried now. */
+const AxDevice *ax_model_language_device (AxModel *model);
+gboolean      ax_model_language_failed (AxModel *model, const GError *error);
+/* As ax_session_get_device(), now. Not while another thread works with the model. */
+void          ax_model_get_device_use (AxModel *model, AxDeviceUse *use);
 /* Calibrated probability of label i from its logit: 1 / (1 + exp(-(a logit + b))), a = 1 and b = 0 when model.json has no calibration. */
 double        ax_model_probability (AxModel *model, guint i, double logit);
 

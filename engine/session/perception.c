@@ -78,13 +78,24 @@ ax_model_perceive_frame (AxModel *model, AxTape *tape, const guint8 *pixels, con
   AxApmOutput out;
   ax_tape_reset (tape);
   AxTensor *image = ax_tensor_new (tape, FALSE, 4, (int[]){ 1, size, size, 1 });
+  float *grey = ax_tape_host (tape, image->n * sizeof (float));
   for (gsize i = 0; i < image->n; i++)
-    image->data[i] = pixels[i] / 255.0f;
-  if (!ax_apm_forward (apm, tape, image, FALSE, tap, &watch, &out))
+    grey[i] = pixels[i] / 255.0f;
+  ax_tensor_set (tape, image, grey);
+  const gboolean whole = ax_apm_forward (apm, tape, image, FALSE, tap, &watch, &out);
+  if (!whole && watch.stopped)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Perception was cancelled");
       return NULL;
     }
+  if (!whole)
+    {
+      ax_tape_check (tape, error);
+      return NULL;
+    }
+  const float *boxes = ax_tensor_host (tape, out.boxes), *logits = ax_tensor_host (tape, out.image_logits), *objects = ax_tensor_host (tape, out.objects);
+  if (!ax_tape_check (tape, error))
+    return NULL;
 
   AxPerception *p = g_new0 (AxPerception, 1);
   p->ref_count = 1;
@@ -96,7 +107,7 @@ ax_model_perceive_frame (AxModel *model, AxTape *tape, const guint8 *pixels, con
   plain.mirror = FALSE;
   for (guint i = 0; i < AX_N_ANATOMY; i++)
     {
-      const float *b = out.boxes->data + 4 * i;
+      const float *b = boxes + 4 * i;
       AxAnatomy *a = &p->anatomy[i];
       a->index = i;
       a->name = ax_anatomy_name (i);
@@ -107,18 +118,18 @@ ax_model_perceive_frame (AxModel *model, AxTape *tape, const guint8 *pixels, con
   p->findings = g_new0 (AxFinding, MAX (n_labels, 1));
   for (guint i = 0; i < n_labels; i++)
     if (ax_model_label_known (model, i))
-      p->findings[p->n_findings++] = (AxFinding){ g_strdup (ax_model_label (model, i)), ax_model_probability (model, i, out.image_logits->data[i]) };
+      p->findings[p->n_findings++] = (AxFinding){ g_strdup (ax_model_label (model, i)), ax_model_probability (model, i, logits[i]) };
   if (raw && raw->logits)
-    memcpy (raw->logits, out.image_logits->data, n_labels * sizeof (float));
+    memcpy (raw->logits, logits, n_labels * sizeof (float));
   if (raw && raw->objects)
-    memcpy (raw->objects, out.objects->data, out.objects->n * sizeof (float));
+    memcpy (raw->objects, objects, out.objects->n * sizeof (float));
   if (raw && raw->boxes)
-    memcpy (raw->boxes, out.boxes->data, out.boxes->n * sizeof (float));
+    memcpy (raw->boxes, boxes, out.boxes->n * sizeof (float));
   if (raw && raw->image)
-    memcpy (raw->image, out.image_embedding->data, out.image_embedding->n * sizeof (float));
+    ax_tensor_get (tape, out.image_embedding, raw->image);
   gint64 perceived = g_get_monotonic_time ();
   if (ax_model_get_sentences (model))
-    retrieve (p, ax_model_get_sentences (model), out.objects->data, ax_tensor_cols (out.objects), n_retrieved);
+    retrieve (p, ax_model_get_sentences (model), objects, ax_tensor_cols (out.objects), n_retrieved);
   p->ms_perceive = (double) (perceived - start) / 1000;
   p->ms_retrieve = (double) (g_get_monotonic_time () - perceived) / 1000;
   p->ms_total = p->ms_perceive + p->ms_retrieve;

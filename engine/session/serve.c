@@ -450,6 +450,11 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
   g_autofree gint32 *ids = g_new (gint32, sampling.max_tokens);
   int n = 0;
   const AxGemmaStop stop = ax_gemma_generate (s->state, &sampling, cancellable, on_token, &stream, ids, NULL, &n);
+  if (!ax_device_check (ax_gemma_device (self->language->gemma), error))
+    {
+      ax_gemma_state_rewind (s->state, (int) s->prefix->len);
+      return NULL;
+    }
   if (stop == AX_GEMMA_STOP_CANCELLED && n == 0)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The request was cancelled");

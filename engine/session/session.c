@@ -1,4 +1,5 @@
 /* AxSession: one worker thread that owns the model and runs requests in order. See anatomix.h. */
+#include "engine/session/device.h"
 #include "engine/session/serve.h"
 #include "kernels/kernels.h"
 #include <errno.h>
@@ -23,7 +24,7 @@ struct _AxSession {
   int          nice;           /* steps behind the thread that made the session */
   GThread     *thread;
   GAsyncQueue *queue;          /* GTask*, or the session itself as the sign to stop */
-  GMutex       lock;           /* guards model, error, cache, prepare, ready and memory */
+  GMutex       lock;           /* guards model, error, cache, prepare, ready, memory and device */
   AxModel     *model;
   GError      *error;
   GQueue       cache;          /* Kept*, newest first */
@@ -33,6 +34,8 @@ struct _AxSession {
   gboolean     ready_mirror;
   double       ready_share;
   AxMemory     memory;
+  AxDeviceUse  device;         /* guarded too */
+  gint         choice;         /* AxDeviceChoice that is to be moved to, or -1 */
   AxServe     *serve;          /* the worker's alone */
 };
 
@@ -337,9 +340,45 @@ measure (AxSession *self, const AxTape *tape)
                  .activations = ax_tape_peak_bytes (tape), .kept = self->cache.length * floats * sizeof (float) };
   if (self->serve)
     ax_serve_memory (self->serve, &m.language, &m.sequences);
+  AxDeviceUse device;
+  ax_model_get_device_use (self->model, &device);
   g_mutex_lock (&self->lock);
   self->memory = m;
+  self->device = device;
   g_mutex_unlock (&self->lock);
+}
+
+/* The device that was asked for since, or -1; asks for no other then. */
+static gint
+take_choice (AxSession *self)
+{
+  gint choice;
+  do
+    choice = g_atomic_int_get (&self->choice);
+  while (!g_atomic_int_compare_and_exchange (&self->choice, choice, -1));
+  return choice;
+}
+
+/* To the device that was asked for since; the tape goes with the model. Where that does not work, a note says why. */
+static AxTape *
+move (AxSession *self, AxTape *tape)
+{
+  const gint choice = take_choice (self);
+  g_autoptr (GError) error = NULL;
+  if (choice < 0 || self->model == NULL)
+    return tape;
+  g_clear_pointer (&self->serve, ax_serve_free);   /* loaded again where it belongs when it is needed */
+  ax_tape_free (tape);
+  const gboolean moved = ax_model_place (self->model, (AxDeviceChoice) choice, &error);
+  tape = ax_tape_new_on (ax_model_device (self->model), FALSE);
+  measure (self, tape);
+  if (!moved)
+    {
+      g_mutex_lock (&self->lock);
+      g_strlcpy (self->device.note, error->message, sizeof self->device.note);
+      g_mutex_unlock (&self->lock);
+    }
+  return tape;
 }
 
 static gint nice_steps;
@@ -362,14 +401,18 @@ worker (gpointer data)
   g_autoptr (GAsyncQueue) queue = g_async_queue_ref (self->queue);
   GError *error = NULL;
   AxModel *model = ax_model_load (self->folder, &error);
+  const gint choice = take_choice (self);
+  if (model != NULL && !ax_model_place (model, choice >= 0 ? (AxDeviceChoice) choice : ax_engine_get_device (), &error))
+    g_clear_object (&model);
   g_mutex_lock (&self->lock);
   self->model = model;
   self->error = error;
   g_mutex_unlock (&self->lock);
-  AxTape *tape = ax_tape_new (FALSE);
+  AxTape *tape = ax_tape_new_on (model != NULL ? ax_model_device (model) : ax_device_cpu (), FALSE);
   measure (self, tape);
   for (;;)
     {
+      tape = move (self, tape);
       gpointer item = g_async_queue_try_pop (queue);
       if (item == NULL && prepare_step (self, tape))
         {
@@ -426,6 +469,7 @@ ax_session_init (AxSession *self)
   self->queue = g_async_queue_new ();
   g_mutex_init (&self->lock);
   g_queue_init (&self->cache);
+  self->choice = -1;
 }
 
 AxSession *
@@ -462,6 +506,21 @@ ax_session_get_memory (AxSession *self, AxMemory *memory)
   g_mutex_lock (&self->lock);
   *memory = self->memory;
   g_mutex_unlock (&self->lock);
+}
+
+void
+ax_session_get_device (AxSession *self, AxDeviceUse *use)
+{
+  g_mutex_lock (&self->lock);
+  *use = self->device;
+  g_mutex_unlock (&self->lock);
+}
+
+void
+ax_session_set_device (AxSession *self, AxDeviceChoice choice)
+{
+  g_atomic_int_set (&self->choice, (gint) choice);
+  g_async_queue_push (self->queue, &wake);
 }
 
 void

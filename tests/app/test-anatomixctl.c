@@ -136,6 +136,8 @@ test_missing_files (void)
   assert_failure (&run, 1, "text.png");
   run = RUN ("db", "info", text);
   assert_failure (&run, 1, "text.png");
+  /* Wherever there is a card, it is hidden. */
+  g_setenv ("CUDA_VISIBLE_DEVICES", "", TRUE);
   run = RUN ("perceive", normal, "--device", "cuda");
   assert_failure (&run, 1, "--device cpu");
 }

@@ -235,6 +235,10 @@ void ax_session_get_memory(AxSession *session, AxMemory *memory) {
   *memory = (AxMemory){.perception = 52 << 20, .activations = 9 << 20, .kept = 300 << 10, .language = 190 << 20, .sequences = 31 << 20};
 }
 
+void ax_session_get_device(AxSession *session, AxDeviceUse *use) {
+  *use = (AxDeviceUse){.title = "CPU"};
+}
+
 /* Grey from left to right, the other way round when mirrored. */
 guint8 *ax_model_input_frame(AxModel *model, AxImage *image, gboolean mirror, GError **error) {
   guint8 *pixels = g_malloc(64 * 64);

@@ -1,0 +1,164 @@
+/* A session and its device: chosen by itself or by name, with reasons where it is not the card, changed while it works, and out of memory on the way. The card is the
+ * emulated one (kernels/cuda/emulator.h), on a tiny model. */
+#include "engine/session/device.h"
+#include "kernels/cuda/emulated_face.h"
+#include "tests/engine/session/tiny-model.h"
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+static char *folder;
+
+static AxPerception *
+see (AxSession *session, AxImage *image, AxDeviceUse *use)
+{
+  g_autoptr (GError) error = NULL;
+  AxPerception *p = ax_session_perceive (session, image, FALSE, NULL, &error);
+  g_assert_no_error (error);
+  /* What is told is told after the work: a second question, answered from what is kept, waits for it. */
+  g_autoptr (AxPerception) again = ax_session_perceive (session, image, FALSE, NULL, &error);
+  g_assert_nonnull (again);
+  ax_session_get_device (session, use);
+  return p;
+}
+
+static void
+same_boxes (const AxPerception *a, const AxPerception *b)
+{
+  double worst = 0;
+  for (guint i = 0; i < AX_N_ANATOMY; i++)
+    worst = MAX (worst, MAX (fabs (a->anatomy[i].box1024.x1 - b->anatomy[i].box1024.x1), fabs (a->anatomy[i].box1024.y2 - b->anatomy[i].box1024.y2)));
+  g_test_message ("boxes differ by %.2g of 1024", worst);
+  g_assert_cmpfloat (worst, <=, 1024 * 1e-4);   /* float32 sums in another order, see test-devices */
+}
+
+typedef struct { AxAnswer *answer; GError *error; gboolean done; } Wait;
+
+static void
+on_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Wait *w = data;
+  w->answer = ax_session_run_finish (AX_SESSION (source), result, &w->error);
+  w->done = TRUE;
+}
+
+static void
+test_session (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AxImage) image = tiny_image (300, 260, 0), other = tiny_image (200, 220, 1), third = tiny_image (220, 200, 2);
+  AxDeviceUse use, before;
+  ax_engine_set_device (AX_DEVICE_CPU);
+  g_autoptr (AxSession) here = ax_session_new (folder);
+  g_autoptr (AxPerception) truth = see (here, image, &use);
+  g_assert_false (use.card);
+  g_assert_cmpstr (use.title, ==, "CPU");
+  g_assert_cmpstr (use.note, ==, "");
+
+  /* Chosen by itself. */
+  ax_engine_set_device (AX_DEVICE_AUTO);
+  g_autoptr (AxSession) session = ax_session_new (folder);
+  g_autoptr (AxPerception) seen = see (session, image, &use);
+  g_assert_true (use.card);
+  g_assert_cmpstr (use.note, ==, "");
+  g_assert_cmpuint (use.taken, >, 40 << 20);
+  g_assert_cmpuint (use.total, >=, use.taken);
+  same_boxes (seen, truth);
+
+  /* The language model goes there too. */
+  Wait w = { 0 };
+  ax_session_run_async (session, image, &(AxRequest){ .task = AX_TASK_REPORT, .max_tokens = 3 }, NULL, NULL, NULL, on_done, &w);
+  while (!w.done)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (w.error);
+  g_assert_cmpuint (w.answer->n_tokens, <=, 3);
+  ax_answer_unref (w.answer);
+  before = use;
+  ax_session_get_device (session, &use);
+  g_assert_cmpuint (use.taken, >, before.taken);
+
+  /* Out of memory in the middle of the work: an error, and what follows goes on. */
+  ax_session_set_device (session, AX_DEVICE_CUDA);
+  g_autoptr (AxPerception) kept = see (session, image, &use);       /* kept over the change */
+  g_assert_true (use.card);
+  ax_emulated_device_limit (use.taken + 100 * 1024);
+  g_assert_null (ax_session_perceive (session, other, FALSE, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
+  g_test_message ("%s", error->message);
+  g_clear_error (&error);
+  ax_emulated_device_limit (0);
+
+  /* Moved while it works; and to a card that has no room, which leaves it where it was. */
+  ax_session_set_device (session, AX_DEVICE_CPU);
+  g_autoptr (AxPerception) moved = see (session, other, &use), truth2 = see (here, other, &before);
+  g_assert_false (use.card);
+  g_assert_cmpuint (use.taken, ==, 0);
+  same_boxes (moved, truth2);
+  ax_emulated_device_limit (1 << 20);
+  ax_session_set_device (session, AX_DEVICE_CUDA);
+  g_autoptr (AxPerception) stayed = see (session, third, &use);
+  g_assert_false (use.card);
+  g_test_message ("%s", use.note);
+  g_assert_nonnull (strstr (use.note, "MiB are free"));
+
+  /* New ones: by itself on the processor with the reason, by name an error. */
+  g_autoptr (AxSession) small = ax_session_new (folder);
+  g_autoptr (AxPerception) fallen = see (small, image, &use);
+  g_assert_false (use.card);
+  g_assert_nonnull (strstr (use.note, "MiB are free"));
+  same_boxes (fallen, truth);
+  ax_engine_set_device (AX_DEVICE_CUDA);
+  g_assert_true (ax_engine_check_device (&error));
+  g_autoptr (AxSession) none = ax_session_new (folder);
+  g_assert_null (ax_session_perceive (none, image, FALSE, NULL, &error));
+  g_assert_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_DEVICE);
+  g_assert_nonnull (strstr (error->message, "MiB are free"));
+  g_clear_error (&error);
+  ax_emulated_device_limit (0);
+  ax_engine_set_device (AX_DEVICE_AUTO);
+}
+
+/* A machine without a card, or a build without its kernels. */
+static const char *absent (void) { return "no NVIDIA driver is installed"; }
+
+static void
+test_absent (void)
+{
+  g_autoptr (GError) error = NULL;
+  AxDevice card = *ax_emulated_device ();
+  card.start = absent;
+  ax_device_set_card (&card);
+  g_autoptr (AxImage) image = tiny_image (300, 260, 0);
+  AxDeviceUse use;
+  ax_engine_set_device (AX_DEVICE_AUTO);
+  g_assert_true (ax_engine_check_device (&error));
+  g_autofree char *text = ax_engine_describe_device ();
+  g_assert_true (g_str_has_prefix (text, "CPU") && g_str_has_suffix (text, "no NVIDIA driver is installed"));
+  g_autoptr (AxSession) session = ax_session_new (folder);
+  g_autoptr (AxPerception) seen = see (session, image, &use);
+  g_assert_false (use.card);
+  g_assert_cmpstr (use.note, ==, "no NVIDIA driver is installed");
+  ax_engine_set_device (AX_DEVICE_CUDA);
+  g_assert_false (ax_engine_check_device (&error));
+  g_assert_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_DEVICE);
+  g_assert_nonnull (strstr (error->message, "no NVIDIA driver is installed"));
+  g_assert_nonnull (strstr (error->message, "--device cpu"));
+  ax_engine_set_device (AX_DEVICE_AUTO);
+  ax_device_set_card (ax_emulated_device ());
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_autofree char *parent = g_dir_make_tmp ("device-session-XXXXXX", NULL);
+  folder = tiny_model_new (parent, FALSE);
+  ax_device_set_card (ax_emulated_device ());
+  g_test_add_func ("/device-session/absent", test_absent);
+  g_test_add_func ("/device-session/session", test_session);
+  const int status = g_test_run ();
+  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", parent);
+  g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL);
+  g_free (folder);
+  return status;
+}
