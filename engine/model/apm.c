@@ -144,7 +144,7 @@ position_code (AxApm *apm, int side)
       apm->pos.data = data;
       ax_apm_position_code (side, apm->config.hidden, code);
       on->upload (data, code, bytes);
-      apm->pos_side = side;
+      apm->pos_side = on->ok () ? side : 0;
     }
   return &apm->pos;
 }

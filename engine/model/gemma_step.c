@@ -45,8 +45,9 @@ set_banned (AxGemmaState *s, const gint32 *ids, int n)
   qsort (list, AX_GEMMA_MAX_BANNED, sizeof *list, compare_ids);
   if (memcmp (list, s->banned_there, sizeof list) == 0)
     return;
-  memcpy (s->banned_there, list, sizeof list);
   s->on->upload (s->banned, list, sizeof list);
+  if (s->on->ok ())                      /* else nothing went there */
+    memcpy (s->banned_there, list, sizeof list);
   s->chosen = FALSE;
 }
 
@@ -135,6 +136,6 @@ ax_gemma_state_step (AxGemmaState *s, gint32 id)
     run_step (s);
   s->stepped = s->on->ok ();
   s->length++;
-  s->placed = s->length;
+  s->placed = s->stepped ? s->length : -1;
   s->has_logits = TRUE;
 }

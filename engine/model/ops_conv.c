@@ -69,7 +69,8 @@ static void
 packed_set (Packed *p, const AxConvLayer *layer, const float *scale, const float *shift)
 {
   p->on->conv_set_weights (p->conv, layer->w->t.data, scale, shift);
-  p->generation = layer->owner->generation;
+  if (p->on->ok ())            /* else nothing was packed */
+    p->generation = layer->owner->generation;
 }
 
 typedef struct {

@@ -52,31 +52,36 @@ ax_model_init (AxModel *self)
 
 /* ---- device --------------------------------------------------------------------------------------------------------------- */
 
+static void
+take_note (AxModel *self, const char *note)
+{
+  char *old = self->note;
+  self->note = g_strdup (note);
+  g_free (old);
+}
+
 gboolean
 ax_model_place (AxModel *self, AxDeviceChoice choice, GError **error)
 {
   g_autofree char *note = NULL;
   g_autoptr (GError) failed = NULL;
-  const AxDevice *on = ax_device_choose (choice, &note, error);
-  if (on == NULL)
-    return FALSE;
-  if (!ax_apm_move (self->apm, on, &failed))
+  const AxDevice *on = ax_device_choose (choice, &note, &failed);
+  if (on != NULL && !ax_apm_move (self->apm, on, &failed) && choice == AX_DEVICE_AUTO)
     {
-      if (choice != AX_DEVICE_AUTO)
-        {
-          g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_DEVICE, "%s", failed->message);
-          return FALSE;
-        }
-      g_free (note);
       note = g_strdup (failed->message);
+      g_clear_error (&failed);
       on = ax_device_cpu ();
-      if (!ax_apm_move (self->apm, on, error))
-        return FALSE;
+      ax_apm_move (self->apm, on, &failed);
+    }
+  if (failed != NULL)
+    {
+      take_note (self, failed->message);
+      g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_DEVICE, "%s", failed->message);
+      return FALSE;
     }
   self->device = self->language_device = on;
   self->choice = choice;
-  g_free (self->note);
-  self->note = g_steal_pointer (&note);
+  take_note (self, note);
   return TRUE;
 }
 
@@ -89,8 +94,7 @@ ax_model_language_failed (AxModel *self, const GError *error)
   if (self->language_device->host || self->choice != AX_DEVICE_AUTO || error->domain != G_IO_ERROR)
     return FALSE;
   self->language_device = ax_device_cpu ();
-  g_free (self->note);
-  self->note = g_strdup (error->message);
+  take_note (self, error->message);
   return TRUE;
 }
 

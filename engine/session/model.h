@@ -10,7 +10,7 @@ AxApm        *ax_model_get_apm (AxModel *model);
 AxModelFolder *ax_model_get_folder (AxModel *model);
 AxSentenceDb *ax_model_get_sentences (AxModel *model);     /* NULL: the model has no database */
 /* Chooses a device for the model and moves it there; its language part is then loaded there too. A model is loaded on the processor. With AX_DEVICE_AUTO what does
- * not fit stays on the processor, and the note says why. FALSE with an error: it is where it was. Tapes that run it must be on ax_model_device(). */
+ * not fit stays on the processor, and the note says why. FALSE with an error, which is the note too: it is where it was. Tapes that run it must be on ax_model_device(). */
 gboolean      ax_model_place (AxModel *model, AxDeviceChoice choice, GError **error);
 const AxDevice *ax_model_device (AxModel *model);
 /* Where its language part is to be loaded, and that it was not possible there: TRUE when the processor is to be tried now. */

@@ -369,15 +369,10 @@ move (AxSession *self, AxTape *tape)
     return tape;
   g_clear_pointer (&self->serve, ax_serve_free);   /* loaded again where it belongs when it is needed */
   ax_tape_free (tape);
-  const gboolean moved = ax_model_place (self->model, (AxDeviceChoice) choice, &error);
+  if (!ax_model_place (self->model, (AxDeviceChoice) choice, &error))
+    g_debug ("The model stays where it is: %s", error->message);   /* which is its note */
   tape = ax_tape_new_on (ax_model_device (self->model), FALSE);
   measure (self, tape);
-  if (!moved)
-    {
-      g_mutex_lock (&self->lock);
-      g_strlcpy (self->device.note, error->message, sizeof self->device.note);
-      g_mutex_unlock (&self->lock);
-    }
   return tape;
 }
 
