@@ -79,7 +79,7 @@ test_session (void)
 
   /* Out of memory in the middle of the work: an error, and what follows goes on. */
   ax_session_set_device (session, AX_DEVICE_CUDA);
-  g_autoptr (AxPerception) kept = see (session, image, &use);       /* kept over the change */
+  ax_perception_unref (see (session, image, &use));                 /* kept over the change */
   g_assert_true (use.card);
   ax_emulated_device_limit (use.taken + 100 * 1024);
   g_assert_null (ax_session_perceive (session, other, FALSE, NULL, &error));
@@ -96,7 +96,7 @@ test_session (void)
   same_boxes (moved, truth2);
   ax_emulated_device_limit (1 << 20);
   ax_session_set_device (session, AX_DEVICE_CUDA);
-  g_autoptr (AxPerception) stayed = see (session, third, &use);
+  ax_perception_unref (see (session, third, &use));
   g_assert_false (use.card);
   g_test_message ("%s", use.note);
   g_assert_nonnull (strstr (use.note, "MiB are free"));
@@ -135,7 +135,7 @@ test_absent (void)
   g_autofree char *text = ax_engine_describe_device ();
   g_assert_true (g_str_has_prefix (text, "CPU") && g_str_has_suffix (text, "no NVIDIA driver is installed"));
   g_autoptr (AxSession) session = ax_session_new (folder);
-  g_autoptr (AxPerception) seen = see (session, image, &use);
+  ax_perception_unref (see (session, image, &use));
   g_assert_false (use.card);
   g_assert_cmpstr (use.note, ==, "no NVIDIA driver is installed");
   ax_engine_set_device (AX_DEVICE_CUDA);
