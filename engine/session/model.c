@@ -60,13 +60,56 @@ take_note (AxModel *self, const char *note)
   g_free (old);
 }
 
+/* Boxes of a small generated picture, on the device that has the weights; NULL when it failed. */
+static float *
+probe (AxModel *self)
+{
+  enum { SIDE = 64 };
+  const AxDevice *on = ax_apm_parameters (self->apm)->device;
+  g_autoptr (AxTape) tape = ax_tape_new_on (on, FALSE);
+  g_autofree float *pixels = g_new (float, SIDE * SIDE), *boxes = NULL;
+  AxApmOutput out;
+  for (int i = 0; i < SIDE * SIDE; i++)
+    pixels[i] = (float) ((i * 7919) % 251) / 250;
+  AxTensor *image = ax_tensor_new (tape, FALSE, 4, (int[]){ 1, SIDE, SIDE, 1 });
+  ax_tensor_set (tape, image, pixels);
+  if (ax_apm_forward (self->apm, tape, image, FALSE, NULL, NULL, &out))
+    {
+      boxes = g_new (float, AX_N_ANATOMY * 4);
+      ax_tensor_get (tape, out.boxes, boxes);
+    }
+  return ax_tape_check (tape, NULL) ? g_steal_pointer (&boxes) : NULL;
+}
+
+/* Moves the weights to the card if what it makes of a picture is what the processor makes of it, within a hundredth of the picture: a broken card or driver, or
+ * kernels that do not suit it, must not be what a reader learns from. */
+static gboolean
+move_checked (AxModel *self, const AxDevice *on, GError **error)
+{
+  g_autofree float *here = on->host ? NULL : probe (self);
+  if (!ax_apm_move (self->apm, on, error))
+    return FALSE;
+  if (on->host || here == NULL)
+    return TRUE;
+  g_autofree float *there = probe (self);
+  gboolean same = there != NULL;
+  for (int i = 0; same && i < AX_N_ANATOMY * 4; i++)
+    same = fabsf (here[i] - there[i]) <= 0.01f;
+  if (same)
+    return TRUE;
+  const char *why = on->error ();
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s failed its test%s%s", on->title (), why ? ": " : ": its results are not those of the processor", why ? why : "");
+  ax_apm_move (self->apm, ax_device_cpu (), NULL);
+  return FALSE;
+}
+
 gboolean
 ax_model_place (AxModel *self, AxDeviceChoice choice, GError **error)
 {
   g_autofree char *note = NULL;
   g_autoptr (GError) failed = NULL;
   const AxDevice *on = ax_device_choose (choice, &note, &failed);
-  if (on != NULL && !ax_apm_move (self->apm, on, &failed) && choice == AX_DEVICE_AUTO)
+  if (on != NULL && on != self->device && !move_checked (self, on, &failed) && choice == AX_DEVICE_AUTO)
     {
       note = g_strdup (failed->message);
       g_clear_error (&failed);

@@ -2,7 +2,7 @@
  *
  * What lives here: what the callers of kernels/cuda need besides the operations. C face; may use CUDA's run-time library, which is linked statically and starts
  * nothing until ax_cuda_start() is called, so that one binary runs on machines without a driver. All work goes to one stream; functions named below
- * return at once unless said otherwise. Errors of the device are sticky: the first is kept, all later work is skipped, ax_cuda_error() tells. */
+ * return at once unless said otherwise. What the emulator cannot show (device.cu itself, cuBLASLt, graphs of the driver) has been compiled and never run. Errors of the device are sticky: the first is kept, all later work is skipped, ax_cuda_error() tells. */
 #pragma once
 #include "kernels/kernels.h"
 

@@ -2,7 +2,7 @@
  *
  * First rung of the ladder: plain float32 tiles. A block takes 32 queries of one head and walks over tiles of 32 keys with a running maximum and sum ("flash"
  * attention), so no score matrix exists. The backward pass recomputes the probabilities, once by tiles of queries for dq and once by tiles of keys for dk and dv:
- * no atomics, the same bits every time. AxSpanShape.bf16 is not needed here: nothing is rounded. */
+ * no atomics, the same bits every time. Nothing is rounded here; where AxSpanShape.bf16 allows it, spans_mma.cu makes the forward pass. */
 #include "kernels/cuda/common.cuh"
 
 #define TILE 32
@@ -153,11 +153,13 @@ span_forward_kernel (AxSpanShape s, const AxSpan *spans, const float *q, const f
   }
 }
 
+bool ax_cuda_span_forward_mma (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, float *lse, float *out); /* spans_mma.cu */
+
 void
 ax_span_attention_forward (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, float *lse, float *out)
 {
   const size_t shared = 2 * TILE * (s->hd + 1) * sizeof (float);
-  if (s->tq == 0)
+  if (s->tq == 0 || (s->bf16 && ax_cuda_span_forward_mma (s, spans, q, k, v, lse, out)))
     return;
   AX_ALLOW_SHARED (span_forward_kernel, shared);
   AX_LAUNCH (span_forward_kernel, dim3 (ax_blocks (s->tq, TILE), (unsigned) s->heads), THREADS, shared, *s, spans, q, k, v, lse, out);

@@ -118,6 +118,27 @@ test_session (void)
   ax_engine_set_device (AX_DEVICE_AUTO);
 }
 
+/* A card whose results are wrong is not used. */
+static void forget_to_add (size_t n, const float *a, const float *b, float *y) { ax_emulated_device ()->add (n, a, a, y); }
+
+static void
+test_broken (void)
+{
+  AxDevice card = *ax_emulated_device ();
+  card.add = forget_to_add;
+  ax_device_set_card (&card);
+  g_autoptr (AxImage) image = tiny_image (300, 260, 0);
+  AxDeviceUse use;
+  ax_engine_set_device (AX_DEVICE_AUTO);
+  {
+    g_autoptr (AxSession) session = ax_session_new (folder);
+    ax_perception_unref (see (session, image, &use));
+    g_assert_false (use.card);
+    g_assert_nonnull (strstr (use.note, "failed its test"));
+  }
+  ax_device_set_card (ax_emulated_device ());
+}
+
 /* A machine without a card, or a build without its kernels. */
 static const char *absent (void) { return "no NVIDIA driver is installed"; }
 
@@ -155,6 +176,7 @@ main (int argc, char **argv)
   folder = tiny_model_new (parent, FALSE);
   ax_device_set_card (ax_emulated_device ());
   g_test_add_func ("/device-session/absent", test_absent);
+  g_test_add_func ("/device-session/broken", test_broken);
   g_test_add_func ("/device-session/session", test_session);
   const int status = g_test_run ();
   g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", parent);
