@@ -200,7 +200,7 @@ top_reference (const int *d, void *const *a, double *const *value, double *const
 #define TOP AX_Q_Q8_SPLIT
 const AxOp ax_ops_qmatrix[] = {
   { "qmatrix_vector", "rows out in type exact", { 1, 1, 1, 0, 0 }, { 4, 90, 130, TOP, 1 }, { 2, 700, 320, AX_Q_Q8 },
-    { { 1, 2048, 640, AX_Q_Q8 }, { 1, 640, 2048, AX_Q_Q8 }, { 1, 32768, 640, AX_Q_F32 }, { 1, 65536, 640, AX_Q_BF16 }, { 1, 262144, 640, AX_Q_Q8 } },
+    { { 1, 2048, 640, AX_Q_Q8 }, { 1, 640, 2048, AX_Q_Q8 }, { 1, 2560, 10240, AX_Q_Q8 }, { 1, 32768, 640, AX_Q_F32 }, { 1, 65536, 640, AX_Q_BF16 }, { 1, 262144, 640, AX_Q_Q8 } },
     forward_arrays, setup, forward_run, teardown, forward_reference, NULL, vector_bytes },
   { "qmatrix_top", "rows out in type exact", { 1, 1, 1, 0, 0 }, { 1, 400, 130, TOP, 1 }, { 1, 3000, 320, AX_Q_Q8_SPLIT },
     { { 1, 262144, 640, AX_Q_Q8_SPLIT } },

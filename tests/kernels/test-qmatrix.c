@@ -234,6 +234,57 @@ test_top_threads (void)
   ax_qmatrix_free (m);
 }
 
+/* ---- long rows ---- */
+
+/* Rows whose x does not stay in the first cache are multiplied part by part: each value is that of the definition, and neither the rows beside it nor the
+ * number of threads change its bits. */
+static void
+test_long_rows (void)
+{
+  static const gsize lengths[] = { 6144, 6176, 10240, 13000 };
+  enum { OUT = 37, ROWS = 2 };
+  guint64 state = 77;
+  double worst = 0;
+  for (gsize l = 0; l < G_N_ELEMENTS (lengths); l++) {
+    const gsize in = lengths[l];
+    g_autofree float *w = g_new (float, OUT * in), *x = g_new (float, ROWS * in), *kept = g_new (float, in);
+    for (gsize i = 0; i < OUT * in; i++)
+      w[i] = normal (&state);
+    for (gsize i = 0; i < ROWS * in; i++)
+      x[i] = normal (&state);
+    AxQMatrix *m = ax_qmatrix_new (AX_Q_Q8, OUT, in), *one = ax_qmatrix_new (AX_Q_Q8, 1, in);
+    ax_qmatrix_set_rows (m, 0, OUT, w);
+    ax_qmatrix_set_rows (one, 0, 1, w + (OUT - 1) * in);
+    FOR_EACH_ISA {
+      float y[ROWS * OUT], again[ROWS * OUT], alone;
+      ax_isa_force (isa);
+      ax_threads_set (1);
+      ax_qmatrix_forward (m, ROWS, x, y);
+      ax_threads_set (3);
+      ax_qmatrix_forward (m, ROWS, x, again);
+      g_assert_cmpmem (y, sizeof y, again, sizeof again);
+      ax_qmatrix_forward (one, 1, x, &alone);
+      g_assert_cmpfloat (alone, ==, y[OUT - 1]);
+      for (gint32 o = 0; o < OUT; o++) {
+        double sum = 0, size = 0;
+        ax_qmatrix_get_rows (m, 1, &o, kept);
+        for (gsize i = 0; i < in; i++) {
+          sum += (double) kept[i] * x[i];
+          size += fabs ((double) kept[i] * x[i]);
+        }
+        /* A term is rounded up to 32 times inside its block, then once for every second block behind it, and where chains, lanes and parts join: fewer than
+         * in / 64 + 48 roundings. */
+        worst = MAX (worst, fabs (y[o] - sum) / (((double) in / 64 + 48) * 0x1p-24 * size));
+      }
+    }
+    ax_qmatrix_free (m);
+    ax_qmatrix_free (one);
+  }
+  ax_threads_set (0);
+  g_test_message ("%.3f of the tolerance used", worst);
+  g_assert_cmpfloat (worst, <=, 1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -244,5 +295,6 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/qmatrix/top", test_top);
   g_test_add_func ("/kernels/qmatrix/top-edges", test_top_edges);
   g_test_add_func ("/kernels/qmatrix/top-threads", test_top_threads);
+  g_test_add_func ("/kernels/qmatrix/long-rows", test_long_rows);
   return g_test_run ();
 }
