@@ -304,6 +304,7 @@ static GtkWidget *make_side_panel(AxMirrorView *self) {
 
   gtk_widget_add_css_class(panel, "side-panel");
   gtk_widget_set_size_request(panel, 320, -1);
+  gtk_widget_set_hexpand(panel, FALSE); /* whatever its lines do: the room is the pictures' */
   self->summary = gtk_label_new("");
   self->overlap = gtk_label_new("");
   self->spinner = gtk_spinner_new();

@@ -248,6 +248,7 @@ static void enter_case(AxRoundView *self, const AxRoundCase *c) {
   ax_round_input_set_case(self->input, asking ? c : NULL, self->marks);
   ax_mark_tool_set_tool(ax_canvas_get_tool(self->canvas), drawing ? AX_TOOL_BOX : AX_TOOL_SELECT);
   ax_round_view_put_draft(self);
+  gtk_adjustment_set_value(gtk_scrolled_window_get_vadjustment(self->scroller), 0);
   load(self, c);
 }
 

@@ -305,7 +305,7 @@ static void add_sentence(AxAnswer *a, GString *plain, const char *text, double c
   if (index >= 0)
     s->structures[s->n_structures++] = (guint8)index;
   if (box)
-    a->boxes[a->n_boxes++] = (AxAnswerBox){g_strdup(structure ? ax_anatomy_short_name(index) : "region"), *box, *box, confidence, s->start + 1};
+    a->boxes[a->n_boxes++] = (AxAnswerBox){g_strdup(structure ? ax_anatomy_short_name(index) : "region"), *box, *box, confidence, s->end - 1};
 }
 
 static AxAnswer *make_answer(AxImage *image, const AxRequest *request) {
