@@ -91,6 +91,26 @@ static void set_dashes(cairo_t *cr, AxAnatomyGroup group) {
   cairo_set_dash(cr, styles[group].lengths, styles[group].n, 0);
 }
 
+/* ---- what is labelled: all labels are placed together and drawn last, so that none covers another and no line crosses one ---- */
+
+typedef struct {
+  cairo_t *cr;
+  GArray *labels;     /* AxLabel */
+  GPtrArray *layouts; /* PangoLayout of each */
+} Labels;
+
+static void add_label(Labels *all, AxBox box, const char *text, double size, int priority) {
+  PangoLayout *layout = make_layout(all->cr, text, size, TRUE, 0);
+  PangoRectangle logical;
+  AxLabel label = {.box = box, .priority = priority, .must = priority == 0};
+
+  pango_layout_get_extents(layout, NULL, &logical);
+  label.width = (double)logical.width / PANGO_SCALE + 4;
+  label.height = (double)logical.height / PANGO_SCALE + 1;
+  g_array_append_val(all->labels, label);
+  g_ptr_array_add(all->layouts, layout);
+}
+
 static void draw_label(cairo_t *cr, const AxLabel *label, PangoLayout *layout) {
   if (!label->placed)
     return;
@@ -102,17 +122,17 @@ static void draw_label(cairo_t *cr, const AxLabel *label, PangoLayout *layout) {
   pango_cairo_show_layout(cr, layout);
 }
 
-static void draw_boxes(AxExport *self, cairo_t *cr, AxViewport *viewport) {
-  AxBox view = {0, 0, ax_viewport_get_view_width(viewport), ax_viewport_get_view_height(viewport)};
-  AxLabel labels[AX_N_ANATOMY] = {0};
-  PangoLayout *layouts[AX_N_ANATOMY];
-  guint n = 0;
+static void draw_labels(const Labels *all, AxViewport *viewport) {
+  ax_labels_place((AxLabel *)(void *)all->labels->data, all->labels->len, (AxBox){0, 0, ax_viewport_get_view_width(viewport), ax_viewport_get_view_height(viewport)});
+  for (guint i = 0; i < all->labels->len; i++)
+    draw_label(all->cr, &g_array_index(all->labels, AxLabel, i), g_ptr_array_index(all->layouts, i));
+}
 
+static void draw_boxes(AxExport *self, cairo_t *cr, AxViewport *viewport, Labels *labels) {
   for (guint i = 0; self->perception && i < AX_N_ANATOMY; i++) {
     AxBox box = ax_viewport_box_to_view(viewport, self->perception->anatomy[i].box);
     g_autofree char *number = g_strdup_printf("%u", i + 1);
     double rgb[3];
-    PangoRectangle logical;
 
     if (!self->shown[i])
       continue;
@@ -122,38 +142,25 @@ static void draw_boxes(AxExport *self, cairo_t *cr, AxViewport *viewport) {
     cairo_set_line_width(cr, 0.7);
     cairo_rectangle(cr, box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1);
     cairo_stroke(cr);
-    layouts[n] = make_layout(cr, number, 6, TRUE, 0);
-    pango_layout_get_extents(layouts[n], NULL, &logical);
-    labels[n] = (AxLabel){box, (double)logical.width / PANGO_SCALE + 4, (double)logical.height / PANGO_SCALE + 1, 0};
-    n++;
+    add_label(labels, box, number, 6, 1);
   }
   cairo_set_dash(cr, NULL, 0, 0);
-  ax_labels_place(labels, n, view);
-  for (guint k = 0; k < n; k++) {
-    draw_label(cr, &labels[k], layouts[k]);
-    g_object_unref(layouts[k]);
-  }
 }
 
-static void draw_marks(AxExport *self, cairo_t *cr, AxViewport *viewport) {
+static void draw_marks(AxExport *self, cairo_t *cr, AxViewport *viewport, Labels *labels) {
   for (guint i = 0; i < self->marks->len; i++) {
     const AxMark *mark = &g_array_index(self->marks, AxMark, i);
-    AxBox box = ax_viewport_box_to_view(viewport, ax_mark_get_box(mark));
     /* Translators: number of a measurement on the exported page. */
     g_autofree char *number = g_strdup_printf(_("M%u"), i + 1);
-    g_autoptr(PangoLayout) layout = make_layout(cr, number, 7, TRUE, 0);
-    AxLabel label = {box, 16, 10, 0};
 
     ax_mark_draw(cr, mark, viewport, 1);
-    ax_labels_place(&label, 1, (AxBox){0, 0, ax_viewport_get_view_width(viewport), ax_viewport_get_view_height(viewport)});
-    draw_label(cr, &label, layout);
+    add_label(labels, ax_viewport_box_to_view(viewport, ax_mark_get_box(mark)), number, 7, 0);
   }
 }
 
 /* Boxes of answers, numbered through all of them as ax_export_draw_answer_pages() numbers them. */
-static void draw_answer_boxes(AxExport *self, cairo_t *cr, AxViewport *viewport) {
+static void draw_answer_boxes(AxExport *self, cairo_t *cr, AxViewport *viewport, Labels *labels) {
   static const double dashes[] = {7, 2};
-  AxBox view = {0, 0, ax_viewport_get_view_width(viewport), ax_viewport_get_view_height(viewport)};
   guint number = 0;
 
   for (guint i = 0; i < self->asked->len; i++) {
@@ -162,8 +169,6 @@ static void draw_answer_boxes(AxExport *self, cairo_t *cr, AxViewport *viewport)
     for (guint k = 0; k < ax_exchange_get_n_boxes(exchange); k++) {
       AxBox box = ax_viewport_box_to_view(viewport, ax_exchange_get_box(exchange, k)->box);
       g_autofree char *text = g_strdup_printf("A%u", ++number);
-      g_autoptr(PangoLayout) layout = make_layout(cr, text, 7, TRUE, 0);
-      AxLabel label = {box, 18, 10, 0};
 
       cairo_set_dash(cr, dashes, 2, 0);
       cairo_set_line_width(cr, 1.4);
@@ -171,8 +176,7 @@ static void draw_answer_boxes(AxExport *self, cairo_t *cr, AxViewport *viewport)
       cairo_rectangle(cr, box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1);
       cairo_stroke(cr);
       cairo_set_dash(cr, NULL, 0, 0);
-      ax_labels_place(&label, 1, view);
-      draw_label(cr, &label, layout);
+      add_label(labels, box, text, 7, 0);
     }
   }
 }
@@ -256,7 +260,9 @@ static void draw_footer(AxExport *self, cairo_t *cr, double width, double height
   g_autofree char *model = self->model ? g_strdup_printf(_("Model %s, SHA-256 %s. %s"), ax_model_name(self->model), ax_model_sha256(self->model),
                                                          ax_model_caution(self->model))
                                        : g_strdup(_("No model was at work."));
-  double y = height - FOOTER;
+  g_autoptr(PangoLayout) heading = make_layout(cr, _("Not for clinical use"), 10, TRUE, 0);
+  PangoRectangle logical;
+  double y = height - FOOTER, indent;
 
   cairo_set_source_rgb(cr, 0.6, 0.6, 0.6);
   cairo_set_line_width(cr, 0.5);
@@ -264,7 +270,9 @@ static void draw_footer(AxExport *self, cairo_t *cr, double width, double height
   cairo_line_to(cr, width - MARGIN, y);
   cairo_stroke(cr);
   draw_text(cr, _("Not for clinical use"), MARGIN, y + 4, 0, 10, TRUE, 0.1);
-  draw_text(cr, model, MARGIN + 120, y + 4, width - 2 * MARGIN - 120, 6.5, FALSE, 0.3);
+  pango_layout_get_extents(heading, NULL, &logical); /* longer in other languages */
+  indent = (double)logical.width / PANGO_SCALE + 14;
+  draw_text(cr, model, MARGIN + indent, y + 4, width - 2 * MARGIN - indent, 6.5, FALSE, 0.3);
 }
 
 static void draw_ground(cairo_t *cr) {
@@ -275,6 +283,7 @@ static void draw_ground(cairo_t *cr) {
 void ax_export_draw_film_page(AxExport *self, cairo_t *cr, double width, double height, double resolution) {
   double film_width = width - 2 * MARGIN - PANEL, film_height = height - MARGIN - FOOTER - 8, x = width - MARGIN - PANEL + 14, y = MARGIN;
   g_autoptr(AxViewport) viewport = make_viewport(self, film_width, film_height);
+  Labels labels = {cr, g_array_new(FALSE, FALSE, sizeof(AxLabel)), g_ptr_array_new_with_free_func(g_object_unref)};
 
   draw_ground(cr);
   cairo_save(cr);
@@ -284,9 +293,12 @@ void ax_export_draw_film_page(AxExport *self, cairo_t *cr, double width, double 
   cairo_set_source_rgb(cr, 0, 0, 0);
   cairo_paint(cr);
   draw_pixels(self, cr, viewport, resolution);
-  draw_boxes(self, cr, viewport);
-  draw_answer_boxes(self, cr, viewport);
-  draw_marks(self, cr, viewport);
+  draw_boxes(self, cr, viewport, &labels);
+  draw_answer_boxes(self, cr, viewport, &labels);
+  draw_marks(self, cr, viewport, &labels);
+  draw_labels(&labels, viewport);
+  g_array_unref(labels.labels);
+  g_ptr_array_unref(labels.layouts);
   draw_letters(self, cr, viewport);
   cairo_restore(cr);
   y = draw_text(cr, self->name ? self->name : _("Chest radiograph"), x, y, PANEL - 14, 12, TRUE, 0.1) + 1;
