@@ -74,7 +74,7 @@ test_session (void)
   g_assert_cmpuint (w.answer->n_tokens, <=, 3);
   ax_answer_unref (w.answer);
   before = use;
-  ax_session_get_device (session, &use);
+  ax_perception_unref (see (session, image, &use));
   g_assert_cmpuint (use.taken, >, before.taken);
 
   /* Out of memory in the middle of the work: an error, and what follows goes on. */
