@@ -1,6 +1,5 @@
 #include "ui/findings-bars.h"
 
-#include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 #include <math.h>
 
@@ -57,9 +56,7 @@ static void add_finding(AxFindingsBars *self, const AxFinding *finding, int row)
   gtk_label_set_xalign(GTK_LABEL(name), 0);
   gtk_label_set_xalign(GTK_LABEL(percent), 1);
   gtk_label_set_xalign(GTK_LABEL(word), 0);
-  gtk_label_set_ellipsize(GTK_LABEL(name), PANGO_ELLIPSIZE_END);
-  gtk_label_set_max_width_chars(GTK_LABEL(name), 28);
-  ax_tooltip_set(name, finding->name);
+  gtk_label_set_wrap(GTK_LABEL(name), TRUE);
   gtk_widget_add_css_class(percent, "numeric");
   gtk_widget_add_css_class(word, "dim-label");
   if (finding->probability >= LIKELY_FROM)

@@ -281,19 +281,17 @@ static void ax_mirror_view_class_init(AxMirrorViewClass *klass) {
   gtk_widget_class_set_css_name(GTK_WIDGET_CLASS(klass), "axmirror");
 }
 
-static GtkWidget *make_picture(AxMirrorView *self, gboolean mirrored, GtkSizeGroup *captions) {
-  GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+/* Captions above, so that the pictures stay level however many lines these take. */
+static void add_picture(AxMirrorView *self, GtkGrid *pictures, gboolean mirrored) {
   GtkWidget *caption = gtk_label_new(mirrored ? _("Pixels mirrored, the model's new answer") : _("As opened, the model's answer"));
 
   gtk_widget_add_css_class(caption, "caption-heading");
   gtk_widget_add_css_class(caption, "picture-caption");
   gtk_label_set_wrap(GTK_LABEL(caption), TRUE);
   gtk_label_set_justify(GTK_LABEL(caption), GTK_JUSTIFY_CENTER);
-  gtk_size_group_add_widget(captions, caption);
   self->canvas[mirrored] = AX_CANVAS(ax_canvas_new());
-  gtk_box_append(GTK_BOX(box), caption);
-  gtk_box_append(GTK_BOX(box), GTK_WIDGET(self->canvas[mirrored]));
-  return box;
+  gtk_grid_attach(pictures, caption, mirrored, 0, 1, 1);
+  gtk_grid_attach(pictures, GTK_WIDGET(self->canvas[mirrored]), mirrored, 1, 1, 1);
 }
 
 static GtkWidget *make_side_panel(AxMirrorView *self) {
@@ -353,14 +351,14 @@ static GtkWidget *make_side_panel(AxMirrorView *self) {
 }
 
 static void ax_mirror_view_init(AxMirrorView *self) {
-  GtkWidget *pictures = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 2);
-  g_autoptr(GtkSizeGroup) captions = gtk_size_group_new(GTK_SIZE_GROUP_VERTICAL);
+  GtkWidget *pictures = gtk_grid_new();
 
   self->pair = -1;
   self->box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0);
-  gtk_box_set_homogeneous(GTK_BOX(pictures), TRUE);
-  gtk_box_append(GTK_BOX(pictures), make_picture(self, FALSE, captions));
-  gtk_box_append(GTK_BOX(pictures), make_picture(self, TRUE, captions));
+  gtk_grid_set_column_homogeneous(GTK_GRID(pictures), TRUE);
+  gtk_grid_set_column_spacing(GTK_GRID(pictures), 2);
+  add_picture(self, GTK_GRID(pictures), FALSE);
+  add_picture(self, GTK_GRID(pictures), TRUE);
   gtk_box_append(GTK_BOX(self->box), pictures);
   gtk_box_append(GTK_BOX(self->box), gtk_separator_new(GTK_ORIENTATION_VERTICAL));
   gtk_box_append(GTK_BOX(self->box), make_side_panel(self));
