@@ -53,6 +53,15 @@ cli_usage (const CliCommand *command, const char *format, ...)
 }
 
 void
+cli_warn_of_misfit (const AxPerception *p)
+{
+  const double misfit = ax_perception_misfit (p);
+  if (misfit > AX_MISFIT_LIMIT)
+    fprintf (stderr, "anatomixctl: warning: this does not look like a frontal chest radiograph: the structures that the model found do not fit together "
+                     "(misfit %.3f, usual are 0.008 and up to %.3f); do not trust boxes, sentences and answers here\n", misfit, AX_MISFIT_LIMIT);
+}
+
+void
 cli_print (const char *format, ...)
 {
   va_list args;

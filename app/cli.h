@@ -43,6 +43,9 @@ AxAnswer *cli_run (AxSession *session, AxImage *image, const AxRequest *request,
 /* Fires on Ctrl+C (SIGINT) and SIGTERM, for work that takes long. (transfer none) */
 GCancellable *cli_interrupt (void);
 
+/* One line on stderr when the image does not look like a frontal chest radiograph. */
+void cli_warn_of_misfit (const AxPerception *p);
+
 /* UTF-8 text as it is, whatever the locale. */
 void cli_print (const char *format, ...) G_GNUC_PRINTF (1, 2);
 

@@ -163,6 +163,8 @@ ask (const CliCommand *command, AxTask task, const char *path, char **texts, int
     cli_progress_end ();
     if (answer == NULL)
       return cli_fail_error (error);
+    if (i == 0)
+      cli_warn_of_misfit (answer->perception);
     if (cli_globals.json) {
       g_autofree char *json = ax_answer_to_json (answer, path, ax_session_get_model (session), TRUE);
       cli_print ("%s%s\n", json, i + 1 < n && answer->stopped != AX_STOPPED_CANCELLED ? "," : "");

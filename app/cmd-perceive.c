@@ -88,6 +88,7 @@ run_perceive (const CliCommand *command, int n_args, char **args)
   cli_progress_end ();
   if (p == NULL)
     return cli_fail_error (error);
+  cli_warn_of_misfit (p);
   AxModel *model = ax_session_get_model (session);
   if (option_draw != NULL && !ax_annotate_write_png (image, p, model, option_draw, &error))
     return cli_fail_error (error);
@@ -146,6 +147,7 @@ run_flip (const CliCommand *command, int n_args, char **args)
   cli_progress_end ();
   if (plain == NULL)
     return cli_fail_error (error);
+  cli_warn_of_misfit (plain);
   cli_progress_begin ("flip: the mirrored image");
   g_autoptr (AxPerception) mirrored = cli_perceive (session, image, TRUE, &error);
   cli_progress_end ();

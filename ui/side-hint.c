@@ -38,6 +38,12 @@ AxSides ax_side_hint(const AxPerception *perception, int side_of_letters) {
   return side_of_letters < 0 ? AX_SIDES_MIRRORED : side_of_letters > 0 ? AX_SIDES_ORGANS : AX_SIDES_UNKNOWN;
 }
 
+const char *ax_misfit_hint_text(const AxPerception *perception) {
+  if (ax_perception_misfit(perception) <= AX_MISFIT_LIMIT)
+    return NULL;
+  return _("This does not look like a frontal chest radiograph: the structures that the model found do not fit together. Do not trust its boxes, sentences and answers here.");
+}
+
 const char *ax_side_hint_text(AxSides sides) {
   switch (sides) {
   case AX_SIDES_MIRRORED:

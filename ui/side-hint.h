@@ -21,6 +21,9 @@ typedef enum {
 int ax_side_of_letters(AxImage *image, const AxFilmLetter *letters, guint n_letters);
 /* The judgement of an answer to the plain pixels. */
 AxSides ax_side_hint(const AxPerception *perception, int side_of_letters);
+/* A warning, translated, when the boxes cannot be those of a frontal chest radiograph (ax_perception_misfit()); NULL when they can. It goes before what is
+ * said of sides. */
+const char *ax_misfit_hint_text(const AxPerception *perception);
 /* What to tell the reader, translated; NULL when there is nothing to say. */
 const char *ax_side_hint_text(AxSides sides);
 

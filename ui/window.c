@@ -124,7 +124,11 @@ static void update_model_status(AxMainWindow *self) {
 }
 
 static void update_hint(AxMainWindow *self) {
-  const char *text = ax_side_hint_text(ax_document_get_sides(self->document));
+  AxPerception *plain = ax_document_get_perception(self->document, FALSE);
+  const char *text = plain ? ax_misfit_hint_text(plain) : NULL;
+
+  if (!text)
+    text = ax_side_hint_text(ax_document_get_sides(self->document));
 
   gtk_label_set_text(self->hint, text ? text : "");
   gtk_revealer_set_reveal_child(self->hint_revealer, text != NULL);

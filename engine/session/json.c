@@ -49,6 +49,17 @@ write_timing (AxJson *json, const char *key, const AxPerception *p)
 }
 
 static void
+write_frontal (AxJson *json, const AxPerception *p)
+{
+  const double misfit = ax_perception_misfit (p);
+  ax_json_begin_inline_object (json, "frontal");
+  ax_json_bool (json, "plausible", misfit <= AX_MISFIT_LIMIT);
+  ax_json_number (json, "misfit", misfit, SCORE_DECIMALS);
+  ax_json_number (json, "limit", AX_MISFIT_LIMIT, SCORE_DECIMALS);
+  ax_json_end (json);
+}
+
+static void
 write_retrieved (AxJson *json, const AxAnatomy *a)
 {
   if (a->n_retrieved == 0) {
@@ -95,6 +106,7 @@ ax_perception_to_json (const AxPerception *p, const char *path, AxModel *model, 
     ax_json_end (json);
   }
   ax_json_end (json);
+  write_frontal (json, p);
   write_timing (json, "timing_ms", p);
   ax_json_write_model (json, model);
   ax_json_end (json);
