@@ -110,7 +110,7 @@ test_perception (void)
   for (int form = 0; form < 2; form++) {
     g_autoptr (JsonParser) parser = json_parser_new ();
     JsonObject *o = parse (parser, form == 0 ? compact : pretty);
-    assert_keys (o, "image,anatomy,findings,timing_ms,model");
+    assert_keys (o, "image,anatomy,findings,frontal,timing_ms,model");
     assert_keys (json_object_get_object_member (o, "image"), "path,width,height");
     g_assert_cmpint (json_object_get_int_member (json_object_get_object_member (o, "image"), "width"), ==, 2048);
     JsonArray *anatomy = json_object_get_array_member (o, "anatomy");
