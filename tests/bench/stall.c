@@ -139,6 +139,18 @@ static void on_signal(int number) {
   }
 }
 
+/* A library gave up: what the sitting was at is worth knowing. */
+static void on_abort(int number) {
+  const char *name = g_atomic_pointer_get(&phase);
+
+  if (write(STDERR_FILENO, "aborted during: ", 16) > 0 && write(STDERR_FILENO, name, strlen(name)) > 0 && write(STDERR_FILENO, "\n", 1) > 0) {
+    void *frames[N_FRAMES];
+
+    backtrace_symbols_fd(frames, backtrace(frames, N_FRAMES), STDERR_FILENO);
+  }
+  signal(SIGABRT, SIG_DFL);
+}
+
 static gpointer watch(gpointer data) {
   gint64 asked_for = 0;
   int asked = 0;
@@ -172,6 +184,7 @@ void ax_stall_start(double limit) {
   started = g_get_monotonic_time();
   backtrace(frames, 2);
   sigaction(SIGUSR2, &action, NULL);
+  signal(SIGABRT, on_abort);
   g_main_context_set_poll_func(NULL, poll_watched);
   g_thread_unref(g_thread_new("stall-watch", watch, NULL));
 }
