@@ -407,19 +407,23 @@ worker (gpointer data)
   measure (self, tape);
   for (;;)
     {
-      tape = move (self, tape);
+      /* Behind the last task's unref the session may be gone: it is not looked at before the queue has been. */
       gpointer item = g_async_queue_try_pop (queue);
-      if (item == NULL && prepare_step (self, tape))
-        {
-          measure (self, tape);
-          continue;
-        }
       if (item == NULL)
-        item = g_async_queue_pop (queue);
+        {
+          tape = move (self, tape);
+          if (prepare_step (self, tape))
+            {
+              measure (self, tape);
+              continue;
+            }
+          item = g_async_queue_pop (queue);
+        }
       if (item == self)
         break;
       if (item == &wake)
         continue;
+      tape = move (self, tape);
       run (self, tape, item);
       measure (self, tape);
       g_object_unref (item);
