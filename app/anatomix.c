@@ -6,6 +6,7 @@
 
 #include <glib/gi18n.h>
 #include <locale.h>
+#include <malloc.h>
 
 typedef struct {
   AxSession *session;
@@ -84,6 +85,10 @@ int main(int argc, char **argv) {
   };
   int status;
 
+  /* Images and states of the model go back to the system when they are freed, and threads do not each keep a heap of their own: over a day the
+   * program stays as large as what it holds (tests/bench/bench_memory). */
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 1 << 18);
   set_up_translations();
   application = adw_application_new("org.anatomix.Viewer", G_APPLICATION_NON_UNIQUE | G_APPLICATION_HANDLES_OPEN);
   g_application_set_resource_base_path(G_APPLICATION(application), "/org/anatomix/Viewer");

@@ -188,6 +188,9 @@ int main(int argc, char **argv) {
   double heap_growth, growth;
   gboolean ok;
 
+  /* As app/anatomix.c does: images and states go back to the system when they are freed, and threads do not each keep a heap of their own. */
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 1 << 18);
   g_option_context_add_main_entries(context, entries, NULL);
   if (!g_option_context_parse(context, &argc, &argv, &error) || n_images < 8 * EVERY) {
     fprintf(stderr, "bench_memory: %s\n", error ? error->message : "so few images say nothing");

@@ -10,6 +10,7 @@
 #include "ui/window-private.h"
 #include <gdk/x11/gdkx.h>
 #include <glib/gstdio.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -511,6 +512,8 @@ int main(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
   g_autoptr(GtkApplication) application = NULL;
 
+  mallopt(M_ARENA_MAX, 2); /* both as app/anatomix.c does */
+  mallopt(M_MMAP_THRESHOLD, 1 << 18);
   g_option_context_add_main_entries(context, entries, NULL);
   if (!g_option_context_parse(context, &argc, &argv, &error)) {
     fprintf(stderr, "bench_window: %s\n", error->message);
