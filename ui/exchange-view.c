@@ -225,7 +225,7 @@ static char *evidence(AxExchange *exchange) {
 
 static void show_done(AxExchangeView *self) {
   AxAnswer *answer = ax_exchange_get_answer(self->exchange);
-  g_autofree char *why = evidence(self->exchange), *status = NULL;
+  g_autofree char *why = evidence(self->exchange), *boxes = NULL, *status = NULL;
   const char *ended = answer->stopped == AX_STOPPED_CANCELLED ? _(" · stopped") : answer->stopped == AX_STOPPED_LENGTH ? _(" · cut: too long") : "";
   GtkWidget *child;
 
@@ -235,8 +235,9 @@ static void show_done(AxExchangeView *self) {
     gtk_box_append(GTK_BOX(self->sentences), make_sentence(self, i));
   gtk_widget_set_visible(self->plain, answer->n_sentences == 0 || answer->nothing);
   gtk_label_set_text(GTK_LABEL(self->plain), answer->nothing ? _("Nothing of the kind was found.") : answer->plain[0] ? answer->plain : _("No answer."));
-  /* Translators: confidence in percent, number of boxes, seconds, and how it ended or nothing. */
-  status = g_strdup_printf(_("word probability %.0f %% · %u boxes · %.1f s%s"), 100 * answer->confidence, answer->n_boxes, answer->ms_total / 1000, ended);
+  boxes = g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%u box", "%u boxes", answer->n_boxes), answer->n_boxes);
+  /* Translators: confidence in percent, "2 boxes", seconds, and how it ended or nothing. */
+  status = g_strdup_printf(_("word probability %.0f %% · %s · %.1f s%s"), 100 * answer->confidence, boxes, answer->ms_total / 1000, ended);
   gtk_label_set_text(GTK_LABEL(self->status), status);
   ax_tooltip_set(self->status, _(probability_note));
   gtk_label_set_text(GTK_LABEL(self->evidence_text), why);

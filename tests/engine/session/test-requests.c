@@ -119,6 +119,7 @@ test_answer (void)
   AxMemory memory;
   g_autoptr (AxPerception) seen = ax_session_perceive (session, image, FALSE, NULL, &error); /* after it the answer's memory has been counted */
   g_assert_no_error (error);
+  g_assert_nonnull (seen);
   ax_session_get_memory (session, &memory);
   g_assert_cmpuint (memory.language, >, 0);
   g_assert_cmpuint (memory.sequences, >, a->n_prompt * sizeof (gint32));

@@ -153,6 +153,7 @@ test_inspected (void)
   g_autoptr (AxImage) image = make_image (400, 300);
   g_autoptr (AxPerception) p = ax_session_perceive (session, image, FALSE, NULL, &error), second = ax_session_perceive (session, image, FALSE, NULL, &error);
   g_assert_no_error (error);
+  g_assert_true (p != NULL && second != NULL);
   AxModel *model = ax_session_get_model (session);
   AxApmConfig c = config ();
   AxMemory m;
@@ -363,6 +364,7 @@ test_nice (void)
       ax_engine_set_nice (0);
       g_autoptr (AxPerception) p = ax_session_perceive (session, image, FALSE, NULL, &error);
       g_assert_no_error (error);
+      g_assert_nonnull (p);
       g_assert_cmpint (nice_of ("model"), ==, MIN (own + steps, 19));
       g_assert_cmpint (getpriority (PRIO_PROCESS, 0), ==, own);
     }
