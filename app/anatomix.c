@@ -85,10 +85,11 @@ int main(int argc, char **argv) {
   };
   int status;
 
-  /* Images and states of the model go back to the system when they are freed, and threads do not each keep a heap of their own: over a day the
-   * program stays as large as what it holds (tests/bench/bench_memory). */
+  /* Threads do not each keep a heap of their own, and the largest blocks (films, states of the model) always go back when they are freed: over a day the program
+   * stays about as large as what it holds. Not the window's own pictures: to map one anew for each frame is to wait for the model's threads, which map too
+   * and stand behind. */
   mallopt(M_ARENA_MAX, 2);
-  mallopt(M_MMAP_THRESHOLD, 1 << 18);
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
   set_up_translations();
   application = adw_application_new("org.anatomix.Viewer", G_APPLICATION_NON_UNIQUE | G_APPLICATION_HANDLES_OPEN);
   g_application_set_resource_base_path(G_APPLICATION(application), "/org/anatomix/Viewer");

@@ -513,7 +513,7 @@ int main(int argc, char **argv) {
   g_autoptr(GtkApplication) application = NULL;
 
   mallopt(M_ARENA_MAX, 2); /* both as app/anatomix.c does */
-  mallopt(M_MMAP_THRESHOLD, 1 << 18);
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
   g_option_context_add_main_entries(context, entries, NULL);
   if (!g_option_context_parse(context, &argc, &argv, &error)) {
     fprintf(stderr, "bench_window: %s\n", error->message);
