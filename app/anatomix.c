@@ -14,8 +14,9 @@ typedef struct {
   int threads;
 } App;
 
-/* How far the model stands behind the window: its threads take what time is left. */
-#define MODEL_NICE 10
+/* How far the model stands behind the window: its threads take what time is left. Further behind, a busy machine makes the window wait longer for a lock that
+ * such a thread holds. */
+#define MODEL_NICE 5
 
 static AxSession *ensure_session(App *app) {
   if (!app->session) {
@@ -85,10 +86,8 @@ int main(int argc, char **argv) {
   };
   int status;
 
-  /* Threads do not each keep a heap of their own, and the largest blocks (films, states of the model) always go back when they are freed: over a day the program
-   * stays about as large as what it holds. Not the window's own pictures: to map one anew for each frame is to wait for the model's threads, which map too
-   * and stand behind. */
-  mallopt(M_ARENA_MAX, 2);
+  /* The largest blocks (films, states of the model) always go back when they are freed. Not the window's own pictures: to map one anew for each frame is to wait
+   * for the model's threads, which map too and stand behind. For the same reason threads keep heaps of their own. */
   mallopt(M_MMAP_THRESHOLD, 16 << 20);
   set_up_translations();
   application = adw_application_new("org.anatomix.Viewer", G_APPLICATION_NON_UNIQUE | G_APPLICATION_HANDLES_OPEN);

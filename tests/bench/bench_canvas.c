@@ -1,7 +1,7 @@
 /* Frame times of the canvas while the grey window changes on every frame: bench_canvas [WIDTH HEIGHT [FRAMES [BUSY [NICE]]]]
  * A 3000 x 3000 image of 16 bits with 36 boxes in a window of WIDTH x HEIGHT (default 1200 x 1200). A frame's time is the work of the main
  * thread from the frame clock's "before-paint" to its "after-paint": layout, drawing and handing over, without waiting for
- * the screen. BUSY threads compute meanwhile, as the model would, NICE steps behind (default 10, as the application puts them; 0: beside it). Needs a display (tests/ui/with-xvfb --size 1400x1400 gives one);
+ * the screen. BUSY threads compute meanwhile, as the model would, NICE steps behind (default 5, as the application puts them; 0: beside it). Needs a display (tests/ui/with-xvfb --size 1400x1400 gives one);
  * GSK_RENDERER=cairo is the software renderer. Prints, and fails nothing: times belong to a machine. */
 #include "ui/canvas.h"
 
@@ -17,7 +17,7 @@
 #define SIDE 3000
 #define WARM_UP 10
 
-static int wanted = 300, frame, nice_steps = 10;
+static int wanted = 300, frame, nice_steps = 5;
 static double *times, *cpu_times;
 static gint64 began, cpu_began;
 static gboolean stop;

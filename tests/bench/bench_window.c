@@ -493,7 +493,7 @@ static gboolean begin(gpointer data) {
 }
 
 static void on_activate(GtkApplication *application) {
-  ax_engine_set_nice(10); /* as app/anatomix.c does */
+  ax_engine_set_nice(5); /* as app/anatomix.c does */
   session = ax_session_new(model);
   window = ax_main_window_new(application, session);
   gtk_window_set_default_size(GTK_WINDOW(window), 1600, 1000);
@@ -512,8 +512,7 @@ int main(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
   g_autoptr(GtkApplication) application = NULL;
 
-  mallopt(M_ARENA_MAX, 2); /* both as app/anatomix.c does */
-  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_MMAP_THRESHOLD, 16 << 20); /* as app/anatomix.c does */
   g_option_context_add_main_entries(context, entries, NULL);
   if (!g_option_context_parse(context, &argc, &argv, &error)) {
     fprintf(stderr, "bench_window: %s\n", error->message);
