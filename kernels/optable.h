@@ -76,3 +76,5 @@ size_t ax_op_type_size (AxOpType type);
 void ax_op_fill (const AxOpArray *array, uint64_t *state, void *data);
 /* The i-th value as a double. */
 double ax_op_value (AxOpType type, const void *data, size_t i);
+/* Value and slope of the tanh GELU, each followed by the error of the float32 version: v is twice the argument of tanh, s its sigmoid (see optable_elements.c). */
+void ax_op_gelu (double x, double out[4]);

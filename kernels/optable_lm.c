@@ -136,9 +136,8 @@ rope_reference (const int *d, void *const *a, double *const *value, double *cons
 
 /* ---- gated GELU: d = n ---- */
 
-/* Value and slope of the tanh GELU with the error of the float32 version: v is twice the argument of tanh, s its sigmoid (see optable_elements.c). */
-static void
-gelu (double x, double out[4])
+void
+ax_op_gelu (double x, double out[4])
 {
   const double v = 2 * sqrt (2 / M_PI) * (x + 0.044715 * x * x * x), s = 1 / (1 + exp (-v)), dv = 2 * sqrt (2 / M_PI) * (1 + 3 * 0.044715 * x * x);
   const double e = s * (1 - s) * (5 * fabs (v) + 3) * AX_U + 3 * AX_U * s;
@@ -168,7 +167,7 @@ gated_gelu_reference (const int *d, void *const *a, double *const *value, double
 {
   for (Z i = 0; i < (Z) d[0]; i++) {
     double t[4];
-    gelu ((double) F (0)[i], t);
+    ax_op_gelu ((double) F (0)[i], t);
     value[2][i] = t[0] * (double) F (1)[i];
     bound[2][i] = t[1] * fabs ((double) F (1)[i]) + AX_U * fabs (value[2][i]);
   }
@@ -197,7 +196,7 @@ gated_gelu_backward_reference (const int *d, void *const *a, double *const *valu
   for (Z i = 0; i < (Z) d[0]; i++) {
     double t[4];
     const double up = (double) F (1)[i], dy = (double) F (2)[i];
-    gelu ((double) F (0)[i], t);
+    ax_op_gelu ((double) F (0)[i], t);
     value[3][i] = (double) F (3)[i] + dy * up * t[2];
     bound[3][i] = fabs (dy * up) * (t[3] + 2 * AX_U * fabs (t[2])) + AX_U * fabs (value[3][i]);
     value[4][i] = (double) F (4)[i] + dy * t[0];

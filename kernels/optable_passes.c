@@ -187,18 +187,6 @@ track_reference (const int *d, void *const *a, double *const *value, double *con
 
 /* ---- gated GELU on rows: d = rows ffn ---- */
 
-/* As gelu() of optable_lm.c. */
-static void
-gelu (double x, double out[4])
-{
-  const double v = 2 * sqrt (2 / M_PI) * (x + 0.044715 * x * x * x), s = 1 / (1 + exp (-v)), dv = 2 * sqrt (2 / M_PI) * (1 + 3 * 0.044715 * x * x);
-  const double e = s * (1 - s) * (5 * fabs (v) + 3) * AX_U + 3 * AX_U * s;
-  out[0] = x * s;
-  out[1] = fabs (x) * e + AX_U * fabs (x * s) + 1e-37;
-  out[2] = s + x * s * (1 - s) * dv;
-  out[3] = e * (1 + fabs (x * dv)) + fabs (x * dv) * s * AX_U * (1 + (1 - s) * 9) + 3 * AX_U * s + 1e-37;
-}
-
 static int
 gated_arrays (const int *d, AxOpArray *a)
 {
@@ -216,7 +204,7 @@ gated_reference (const int *d, void *const *a, double *const *value, double *con
   for (Z i = 0; i < (Z) d[0] * n; i++) {
     const float *gate = F (0) + i / n * 2 * n + i % n;
     double t[4];
-    gelu ((double) gate[0], t);
+    ax_op_gelu ((double) gate[0], t);
     value[1][i] = t[0] * (double) gate[n];
     bound[1][i] = t[1] * fabs ((double) gate[n]) + AX_U * fabs (value[1][i]);
   }
@@ -241,7 +229,7 @@ gated_backward_reference (const int *d, void *const *a, double *const *value, do
     const Z at = i / n * 2 * n + i % n;
     const double up = (double) F (0)[at + n], dy = (double) F (1)[i];
     double t[4];
-    gelu ((double) F (0)[at], t);
+    ax_op_gelu ((double) F (0)[at], t);
     value[2][at] = (double) F (2)[at] + dy * up * t[2];
     bound[2][at] = fabs (dy * up) * (t[3] + 2 * AX_U * fabs (t[2])) + AX_U * fabs (value[2][at]);
     value[2][at + n] = (double) F (2)[at + n] + dy * t[0];

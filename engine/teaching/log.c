@@ -301,10 +301,8 @@ finish (JsonObject *object, const char *name, GError *unread, GError **error)
 {
   g_autoptr (GError) reason = NULL;
   AxRoundLog *log = object != NULL ? ax_round_log_read (object, &reason) : NULL;
-  if (object == NULL)
-    g_set_error_literal (error, AX_ROUND_ERROR, AX_ROUND_ERROR_READ, unread->message);
-  else if (log == NULL)
-    g_set_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID, "%s cannot be replayed: %s", name, reason->message);
+  if (log == NULL)
+    ax_round_fail (error, name, "replayed", unread, reason);
   return log;
 }
 

@@ -113,6 +113,10 @@ void ax_round_write (AxJson *json, const char *key, const AxRound *round);
 /* Optional members: absent is fine and leaves the value; present and of another kind or beyond a cap is an error. */
 gboolean ax_round_read_text (JsonObject *object, const char *key, gboolean needed, char **text, GError **error);
 gboolean ax_round_read_flag (JsonObject *object, const char *key, gboolean *flag, GError **error);
+
+/* The error of a file that gave nothing: `unread` is why its JSON could not be read, else `invalid` why its contents will not do, which is said as
+ * "NAME cannot be VERB: ...". Sets AX_ROUND_ERROR_READ or AX_ROUND_ERROR_INVALID. */
+void ax_round_fail (GError **error, const char *name, const char *verb, const GError *unread, const GError *invalid);
 gboolean ax_round_read_words (JsonObject *object, const char *key, char ***words, GError **error);
 gboolean ax_round_read_boxes (JsonObject *object, const char *key, guint *n, AxBox *boxes, GError **error);
 gboolean ax_round_read_side (JsonObject *object, const char *key, AxRoundSide *side, GError **error);

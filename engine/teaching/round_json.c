@@ -367,3 +367,12 @@ ax_round_find_image (const char *folder, const AxRoundCase *c, GError **error)
   free (top);
   return g_steal_pointer (&found);
 }
+
+void
+ax_round_fail (GError **error, const char *name, const char *verb, const GError *unread, const GError *invalid)
+{
+  if (unread != NULL)
+    g_set_error_literal (error, AX_ROUND_ERROR, AX_ROUND_ERROR_READ, unread->message);
+  else
+    g_set_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID, "%s cannot be %s: %s", name, verb, invalid->message);
+}

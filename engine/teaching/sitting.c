@@ -193,10 +193,8 @@ finish (JsonObject *object, const char *name, const GError *unread, GError **err
 {
   g_autoptr (GError) reason = NULL;
   AxRoundSitting *sitting = object != NULL ? read_sitting (object, &reason) : NULL;
-  if (object == NULL)
-    g_set_error_literal (error, AX_ROUND_ERROR, AX_ROUND_ERROR_READ, unread->message);
-  else if (sitting == NULL)
-    g_set_error (error, AX_ROUND_ERROR, AX_ROUND_ERROR_INVALID, "%s cannot be gone on with: %s", name, reason->message);
+  if (sitting == NULL)
+    ax_round_fail (error, name, "gone on with", unread, reason);
   return sitting;
 }
 
