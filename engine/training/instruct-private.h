@@ -45,8 +45,9 @@ gboolean instruct_region (AxInstructSink *sink, AxBox *region);
 /* A part of a box, at least two fifths of either side. */
 AxBox instruct_part_of (AxInstructSink *sink, AxBox box);
 
-/* Takes `question`. Plain, or with its two options. `because` may follow a plain answer ("Yes, small right pleural effusion."). */
-AxInstructSample *instruct_add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *because);
+/* Takes `question`. Plain, or with its two options, half of these in both orders. `because` may follow a plain answer ("Yes, small right pleural effusion."); the
+ * topic is that of instruct_topic(). */
+void instruct_add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *because, const char *topic);
 
 /* Questions about the place of regions, whatever is in them: what side, which zones. */
 void instruct_make_places (AxInstructSink *sink, guint count, gboolean closed);

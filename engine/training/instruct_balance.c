@@ -5,7 +5,7 @@
 
 /* How far a sample's weight moves from 1 at most, and how much of the inequality is taken out: a weight acts on how often a sample is drawn and on its loss. */
 #define MOST 3.0
-#define POWER 0.6
+#define POWER 0.8
 /* Of a topic that has one answer only: nothing can be learnt from the image there, only the habit. */
 #define ONE_SIDED 0.25
 

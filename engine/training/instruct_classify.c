@@ -133,6 +133,7 @@ static void
 add_single (AxInstructSink *sink, guint label, gboolean value)
 {
   g_autofree char *disease = g_ascii_strdown (ax_label_name (label), -1);
+  g_autofree char *topic = g_strdup_printf ("label %s", disease);
   GString *question = g_string_new (NULL);
   g_string_printf (question, "Does this chest X-ray show %s?", label == AX_LABEL_NO_FINDING ? "no finding" : disease);
   char *answer;
@@ -142,10 +143,14 @@ add_single (AxInstructSink *sink, guint label, gboolean value)
     char tags[2][4];
     draw_tags (sink, 2, tags);
     const guint yes = instruct_chance (sink, 0.5);
+    if (instruct_chance (sink, 0.5)) { /* the options in the other order too: the letter is to follow the option, not the place */
+      char *exchanged = g_strdup_printf ("%s Options:\n(%s) %s\n(%s) %s", question->str, tags[0], yes == 1 ? "Yes" : "No", tags[1], yes == 0 ? "Yes" : "No");
+      instruct_topic (instruct_add (sink, AX_INSTRUCT_CLASSIFICATION, exchanged, g_strdup_printf ("(%s) %s", tags[value ? 1 - yes : yes], value ? "Yes" : "No"), 1), topic,
+                      value != 0);
+    }
     g_string_append_printf (question, " Options:\n(%s) %s\n(%s) %s", tags[0], yes == 0 ? "Yes" : "No", tags[1], yes == 1 ? "Yes" : "No");
     answer = g_strdup_printf ("(%s) %s", tags[value ? yes : 1 - yes], value ? "Yes" : "No");
   }
-  g_autofree char *topic = g_strdup_printf ("label %s", disease);
   instruct_topic (instruct_add (sink, AX_INSTRUCT_CLASSIFICATION, g_string_free (question, FALSE), answer, 1), topic, value != 0);
 }
 

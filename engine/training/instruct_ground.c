@@ -65,6 +65,14 @@ count_bits (guint32 set)
   return n;
 }
 
+/* Whether a finding is there is one topic for each kind of finding, in whatever words: what is asked for is neither there nor absent by habit. */
+static void
+set_topic (AxInstructSample *sample, AxMark mark, gboolean present)
+{
+  g_autofree char *topic = g_strdup_printf ("where is %s", ax_mark_noun (mark));
+  instruct_topic (sample, topic, present);
+}
+
 /* One question about findings[i]. FALSE when more than four boxes would have to be listed. */
 static gboolean
 add_positive (AxInstructSink *sink, guint i)
@@ -76,7 +84,8 @@ add_positive (AxInstructSink *sink, guint i)
     g_autofree char *lower = g_ascii_strdown (class_name, -1);
     if (count_bits (which) > 4)
       return FALSE;
-    instruct_add (sink, AX_INSTRUCT_PHRASE, ax_words_fill (ax_words_pick (AX_WORDS_CLASS_QUESTION, &sink->random), lower, NULL), boxes_of (sink, which, class_name), 1);
+    set_topic (instruct_add (sink, AX_INSTRUCT_PHRASE, ax_words_fill (ax_words_pick (AX_WORDS_CLASS_QUESTION, &sink->random), lower, NULL), boxes_of (sink, which, class_name), 1),
+               f->mark, TRUE);
     return TRUE;
   }
   const AxPhraseStyle style = (AxPhraseStyle) ax_random_below (&sink->random, AX_PHRASE_N);
@@ -84,16 +93,40 @@ add_positive (AxInstructSink *sink, guint i)
   if (count_bits (which) > 4)
     return FALSE;
   g_autofree char *phrase = ax_finding_phrase (f, style, ax_finding_noun (f, &sink->random));
-  instruct_add (sink, AX_INSTRUCT_PHRASE, ax_words_fill (ax_words_pick (AX_WORDS_PHRASE_QUESTION, &sink->random), phrase, NULL), boxes_of (sink, which, phrase), 1);
+  set_topic (instruct_add (sink, AX_INSTRUCT_PHRASE, ax_words_fill (ax_words_pick (AX_WORDS_PHRASE_QUESTION, &sink->random), phrase, NULL), boxes_of (sink, which, phrase), 1),
+             f->mark, TRUE);
   return TRUE;
 }
 
+/* A name of the mark as questions have it: every name that is asked for where it is present is asked for where it is absent, or the name alone would tell. */
+static const char *
+absent_name (AxInstructSink *sink, AxMark mark)
+{
+  static const char *const opacity[] = { "lung opacity", "opacity", "consolidation", "infiltrate" }, *const lesion[] = { "nodule", "mass", "lung lesion" },
+                    *const fracture[] = { "rib fracture", "fracture" }, *const heart[] = { "cardiomegaly", "enlarged heart" },
+                    *const effusion[] = { "pleural effusion", "effusion" };
+  switch (mark) {
+  case AX_MARK_LUNG_OPACITY:
+    return sink->facts->known[AX_LABEL_PNEUMONIA] && !sink->facts->value[AX_LABEL_PNEUMONIA] && instruct_chance (sink, 0.2) ? "pneumonia" : opacity[ax_random_below (&sink->random, 4)];
+  case AX_MARK_LUNG_LESION:
+    return lesion[ax_random_below (&sink->random, 3)];
+  case AX_MARK_FRACTURE:
+    return fracture[ax_random_below (&sink->random, 2)];
+  case AX_MARK_CARDIOMEGALY:
+    return heart[ax_random_below (&sink->random, 2)];
+  case AX_MARK_PLEURAL_EFFUSION:
+    return effusion[ax_random_below (&sink->random, 2)];
+  default:
+    return ax_mark_noun (mark);
+  }
+}
+
 static void
-add_negative (AxInstructSink *sink, const char *noun)
+add_negative (AxInstructSink *sink, AxMark mark, const char *noun)
 {
   g_autofree char *answer = g_strdup_printf ("No %s detected.", noun);
   const AxWords list = instruct_chance (sink, 0.5) ? AX_WORDS_CLASS_QUESTION : AX_WORDS_PHRASE_QUESTION;
-  instruct_add (sink, AX_INSTRUCT_PHRASE, ax_words_fill (ax_words_pick (list, &sink->random), noun, NULL), g_steal_pointer (&answer), 1);
+  set_topic (instruct_add (sink, AX_INSTRUCT_PHRASE, ax_words_fill (ax_words_pick (list, &sink->random), noun, NULL), g_steal_pointer (&answer), 1), mark, FALSE);
 }
 
 /* The side on which a finding was looked for and not seen while the other side has it; AX_SIDE_NONE if there is none. */
@@ -119,7 +152,7 @@ instruct_make_phrases (AxInstructSink *sink, guint count)
   /* Absent findings, the common ones more often: those are where a mistake is likely. */
   static const struct { AxMark mark; guint8 tickets; } tickets[] = {
     { AX_MARK_LUNG_OPACITY, 5 }, { AX_MARK_PLEURAL_EFFUSION, 5 }, { AX_MARK_CARDIOMEGALY, 3 }, { AX_MARK_FRACTURE, 3 }, { AX_MARK_PNEUMOTHORAX, 2 },
-    { AX_MARK_LUNG_LESION, 2 }, { AX_MARK_ATELECTASIS, 1 }, { AX_MARK_PLEURAL_THICKENING, 1 }, { AX_MARK_FIBROSIS, 1 }, { AX_MARK_EMPHYSEMA, 1 },
+    { AX_MARK_LUNG_LESION, 3 }, { AX_MARK_ATELECTASIS, 1 }, { AX_MARK_PLEURAL_THICKENING, 1 }, { AX_MARK_FIBROSIS, 1 }, { AX_MARK_EMPHYSEMA, 1 },
     { AX_MARK_CALCIFICATION, 1 }, { AX_MARK_EDEMA, 1 },
   };
   AxMark hat[32];
@@ -134,8 +167,7 @@ instruct_make_phrases (AxInstructSink *sink, guint count)
     if (used & BIT (mark))
       continue;
     used |= BIT (mark);
-    const gboolean pneumonia = mark == AX_MARK_LUNG_OPACITY && f->known[AX_LABEL_PNEUMONIA] && !f->value[AX_LABEL_PNEUMONIA] && instruct_chance (sink, 0.25);
-    add_negative (sink, pneumonia ? "pneumonia" : ax_mark_noun (mark));
+    add_negative (sink, mark, absent_name (sink, mark));
     negatives++;
   }
   for (guint m = 0; m < AX_MARK_N && f->read && f->ok && f->complete && negatives < count / 2 + 1; m++) {
@@ -143,7 +175,7 @@ instruct_make_phrases (AxInstructSink *sink, guint count)
     if (side == AX_SIDE_NONE || !instruct_chance (sink, 0.5))
       continue;
     g_autofree char *noun = g_strdup_printf ("%s %s", side == AX_SIDE_LEFT ? "left" : "right", ax_mark_noun ((AxMark) m));
-    add_negative (sink, noun);
+    add_negative (sink, (AxMark) m, noun);
     negatives++;
   }
 }

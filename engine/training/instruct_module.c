@@ -24,6 +24,13 @@ add (AxDatasetImage *image, AxBoxLabel label, AxBox box)
     image->findings[image->n_findings++] = (AxFindingBox) { label, AX_SOURCE_CHESTXDET13, box };
 }
 
+static double
+heart_ratio (const AxBox *boxes)
+{
+  const AxBox chest = hull (boxes[sides[0].lung], boxes[sides[1].lung]);
+  return chest.x2 > chest.x1 ? (boxes[HEART].x2 - boxes[HEART].x1) / (chest.x2 - chest.x1) : 0;
+}
+
 static void
 find (AxDatasetImage *image, const AxMarkSet shows[AX_DATASET_N_OBJECTS])
 {
@@ -40,7 +47,8 @@ find (AxDatasetImage *image, const AxMarkSet shows[AX_DATASET_N_OBJECTS])
     if (fluid & BIT (AX_MARK_PLEURAL_EFFUSION))
       add (image, AX_BOX_EFFUSION, boxes[sides[s].zone[2]]);
   }
-  if (shows[HEART] & BIT (AX_MARK_CARDIOMEGALY))
+  /* No sentence of the database names a large heart often enough; its boxes measure it. */
+  if (shows[HEART] & BIT (AX_MARK_CARDIOMEGALY) || heart_ratio (boxes) > AX_HEART_LARGE)
     add (image, AX_BOX_CARDIOMEGALY, boxes[HEART]);
 }
 
@@ -52,7 +60,7 @@ ax_image_facts_from_module (const AxDatasetImage *image, const char *path, gbool
   };
   const AxMarkSet known = BIT (AX_MARK_LUNG_OPACITY) | BIT (AX_MARK_PLEURAL_EFFUSION) | BIT (AX_MARK_CARDIOMEGALY);
   AxMarkSet shows[AX_DATASET_N_OBJECTS];
-  AxFindingBox findings[5];
+  AxFindingBox findings[5]; /* opacity and fluid on either side, the heart */
   /* The image as a reader would have left it who saw what the module sees. */
   AxDatasetImage seen = { .file = image->file, .patient = image->patient, .age = image->age, .sex = image->sex, .view = image->view, .ok = TRUE, .findings = findings };
   for (guint i = 0; i < AX_DATASET_N_OBJECTS; i++) {
@@ -69,8 +77,11 @@ ax_image_facts_from_module (const AxDatasetImage *image, const char *path, gbool
   f->read = f->complete = TRUE;
   f->absent = known & ~f->present;
   f->normal = f->present == 0;
+  if (f->heart_ratio >= AX_HEART_NORMAL)
+    f->absent &= ~BIT (AX_MARK_CARDIOMEGALY);
   for (guint i = 0; i < G_N_ELEMENTS (named); i++) {
-    f->known[named[i].label] = f->trust[named[i].label] = 1;
+    f->trust[named[i].label] = 1;
+    f->known[named[i].label] = ((f->present | f->absent) & BIT (named[i].mark)) != 0;
     f->likely[named[i].label] = f->value[named[i].label] = (f->present & BIT (named[i].mark)) != 0;
   }
   f->graded = perception->probability != NULL;

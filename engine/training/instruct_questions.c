@@ -7,10 +7,6 @@
 
 #define PICK(sink, ...) pick (sink, (const char *const[]) { __VA_ARGS__ }, G_N_ELEMENTS (((const char *const[]) { __VA_ARGS__ })))
 
-/* Heart size from the boxes alone where no reader looked: of the films that readers called enlarged a tenth lie below 0.53, of those called normal a tenth above. */
-#define HEART_LARGE 0.57
-#define HEART_NORMAL 0.50
-
 /* Asked in several wordings of one image, since they are there on many. */
 #define COMMON (BIT (AX_MARK_LUNG_OPACITY) | BIT (AX_MARK_PLEURAL_EFFUSION) | BIT (AX_MARK_CARDIOMEGALY))
 #define ROUNDS 3u
@@ -23,21 +19,34 @@ pick (AxInstructSink *sink, const char *const *list, gsize n)
 
 /* ---- closed ---- */
 
-AxInstructSample *
-instruct_add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *because)
+/* at: which of the two options is "yes". */
+static void
+add_options (AxInstructSink *sink, const char *question, const char *const tags[2], guint at, gboolean direct, gboolean yes, const char *topic)
+{
+  const char *tag = tags[yes ? at : 1 - at];
+  instruct_topic (instruct_add (sink, AX_INSTRUCT_CLOSED,
+                                g_strdup_printf ("%s Options:\n(%s) %s\n(%s) %s%s", question, tags[0], at == 0 ? "yes" : "no", tags[1], at == 1 ? "yes" : "no",
+                                                 ax_task_template (AX_TASK_CHOOSE, 0, AX_TEMPLATE_SUFFIX, direct ? 1 : 0)),
+                                direct ? g_strdup_printf ("(%s)", tag) : g_strdup_printf ("(%s) %s", tag, yes ? "yes" : "no"), 1),
+                  topic, yes);
+}
+
+void
+instruct_add_closed (AxInstructSink *sink, char *question, gboolean yes, const char *because, const char *topic)
 {
   g_autofree char *text = question;
   if (instruct_chance (sink, 0.4)) {
-    return instruct_add (sink, AX_INSTRUCT_CLOSED, g_strdup (text), because != NULL ? g_strdup_printf ("%s, %s.", yes ? "Yes" : "No", because) : g_strdup (yes ? "Yes." : "No."), 1);
+    char *answer = because != NULL ? g_strdup_printf ("%s, %s.", yes ? "Yes" : "No", because) : g_strdup (yes ? "Yes." : "No.");
+    instruct_topic (instruct_add (sink, AX_INSTRUCT_CLOSED, g_strdup (text), answer, 1), topic, yes);
+    return;
   }
   static const char *const styles[][2] = { { "A", "B" }, { "a", "b" }, { "1", "2" } };
   const char *const *tags = styles[ax_random_below (&sink->random, 3)];
-  const guint at = instruct_chance (sink, 0.5); /* which option is "yes" */
+  const guint at = instruct_chance (sink, 0.5);
   const gboolean direct = instruct_chance (sink, 0.5);
-  const char *tag = tags[yes ? at : 1 - at];
-  return instruct_add (sink, AX_INSTRUCT_CLOSED,
-                g_strdup_printf ("%s Options:\n(%s) %s\n(%s) %s%s", text, tags[0], at == 0 ? "yes" : "no", tags[1], at == 1 ? "yes" : "no", ax_task_template (AX_TASK_CHOOSE, 0, AX_TEMPLATE_SUFFIX, direct ? 1 : 0)),
-                direct ? g_strdup_printf ("(%s)", tag) : g_strdup_printf ("(%s) %s", tag, yes ? "yes" : "no"), 1);
+  add_options (sink, text, tags, at, direct, yes, topic);
+  if (instruct_chance (sink, 0.5)) /* the letter is to follow the option, not the place */
+    add_options (sink, text, tags, 1 - at, direct, yes, topic);
 }
 
 static char *
@@ -52,11 +61,10 @@ ask_side (AxInstructSink *sink, AxMark mark, AxSide side, gboolean yes)
 {
   const char *word = side == AX_SIDE_LEFT ? "left" : "right";
   g_autofree char *topic = g_strdup_printf ("side of %s", ax_mark_noun (mark));
-  instruct_topic (instruct_add_closed (sink,
-                                       ax_words_fill (PICK (sink, "Is there {} on the {}?", "Is {} seen on the {} side?", "Is there any {} on the {}?", "Is {} present on the {}?"),
-                                                      ax_mark_noun (mark), word),
-                                       yes, NULL),
-                  topic, yes);
+  instruct_add_closed (sink,
+                       ax_words_fill (PICK (sink, "Is there {} on the {}?", "Is {} seen on the {} side?", "Is there any {} on the {}?", "Is {} present on the {}?"),
+                                      ax_mark_noun (mark), word),
+                       yes, NULL, topic);
 }
 
 /* Bits of AxSide on which a drawn mark lies. */
@@ -95,7 +103,7 @@ instruct_make_closed (AxInstructSink *sink, guint count)
     for (guint k = 0; k < f->n && because == NULL; k++)
       if (f->findings[k].mark == m)
         because = ax_finding_phrase (&f->findings[k], AX_PHRASE_FULL, ax_finding_noun (&f->findings[k], NULL));
-    instruct_topic (instruct_add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) m)), TRUE, because), ax_mark_noun ((AxMark) m), TRUE);
+    instruct_add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) m)), TRUE, because, ax_mark_noun ((AxMark) m));
     yes++;
     const guint sides = i < AX_MARK_N ? sides_of (f, m) : 0;
     if (sides == 0 || (sides & BIT (AX_SIDE_NONE)) || yes >= limit)
@@ -115,18 +123,17 @@ instruct_make_closed (AxInstructSink *sink, guint count)
     if (!(f->absent & BIT (m)) || contradicted (f, m, FALSE) || ((COMMON & BIT (m)) != 0) == (i >= ROUNDS * AX_MARK_N))
       continue;
     g_autofree char *because = g_strdup_printf ("no %s is seen", ax_mark_noun (m));
-    instruct_topic (instruct_add_closed (sink, presence_question (sink, ax_mark_noun (m)), FALSE, because), ax_mark_noun (m), FALSE);
+    instruct_add_closed (sink, presence_question (sink, ax_mark_noun (m)), FALSE, because, ax_mark_noun (m));
     no++;
   }
   if (f->read && f->known[AX_LABEL_NO_FINDING] && !(f->graded && ax_facts_graded_sign (f, AX_LABEL_NO_FINDING) != (f->value[AX_LABEL_NO_FINDING] ? 1 : -1)))
-    instruct_topic (instruct_add_closed (sink, g_strdup (PICK (sink, "Is this chest X-ray normal?", "Is the chest radiograph normal?", "Is the film free of abnormality?")),
-                                         f->value[AX_LABEL_NO_FINDING], NULL),
-                    "normal", f->value[AX_LABEL_NO_FINDING] != 0);
-  const gboolean heart_known = f->known[AX_LABEL_CARDIOMEGALY], large = heart_known ? f->value[AX_LABEL_CARDIOMEGALY] : f->heart_ratio > HEART_LARGE;
-  if (f->ok && (heart_known || f->heart_ratio > HEART_LARGE || f->heart_ratio < HEART_NORMAL)) {
+    instruct_add_closed (sink, g_strdup (PICK (sink, "Is this chest X-ray normal?", "Is the chest radiograph normal?", "Is the film free of abnormality?")),
+                         f->value[AX_LABEL_NO_FINDING] != 0, NULL, "normal");
+  const gboolean heart_known = f->known[AX_LABEL_CARDIOMEGALY], large = heart_known ? f->value[AX_LABEL_CARDIOMEGALY] : f->heart_ratio > AX_HEART_LARGE;
+  if (f->ok && (heart_known || f->heart_ratio > AX_HEART_LARGE || f->heart_ratio < AX_HEART_NORMAL)) {
     g_autofree char *because = g_strdup_printf ("the cardiothoracic ratio is about %.2f", f->heart_ratio);
-    instruct_topic (instruct_add_closed (sink, g_strdup (PICK (sink, "Is the heart enlarged?", "Is the cardiac silhouette enlarged?", "Is the heart larger than normal?")), large, because),
-                    "heart", large);
+    instruct_add_closed (sink, g_strdup (PICK (sink, "Is the heart enlarged?", "Is the cardiac silhouette enlarged?", "Is the heart larger than normal?")), large, because,
+                         "heart");
   }
   instruct_make_places (sink, count / 6, TRUE);
 }

@@ -1,4 +1,6 @@
 /* instruct_region.c: what is in a region. Grounded diagnosis and captioning (spec 9.5, 9.6), also of regions in which nothing was found. */
+#include <math.h>
+
 #include "engine/training/instruct-private.h"
 
 #define BIT(x) (1u << (x))
@@ -41,7 +43,9 @@ instruct_region (AxInstructSink *sink, AxBox *region)
   AxBox lung = instruct_chance (sink, 0.5) ? r : l;
   if (instruct_chance (sink, 0.08))
     lung = (AxBox) { MIN (r.x1, l.x1), MIN (r.y1, l.y1), MAX (r.x2, l.x2), MAX (r.y2, l.y2) };
-  const double w = lung.x2 - lung.x1, h = lung.y2 - lung.y1, rw = w * ax_random_range (&sink->random, 0.2, 0.95), rh = h * ax_random_range (&sink->random, 0.1, 0.9),
+  /* Every size is as likely in its order of magnitude: nodules and fractures are a twentieth of a lung, consolidations half of it. */
+  const double w = lung.x2 - lung.x1, h = lung.y2 - lung.y1, rw = w * exp (ax_random_range (&sink->random, log (0.08), log (0.95))),
+               rh = h * exp (ax_random_range (&sink->random, log (0.05), log (0.9))),
                x = lung.x1 - 0.08 * w + ax_random_uniform (&sink->random) * (1.16 * w - rw), y = lung.y1 - 0.04 * h + ax_random_uniform (&sink->random) * (1.12 * h - rh);
   *region = ax_box_clamp ((AxBox) { x, y, x + rw, y + rh }, AX_DATASET_FRAME, AX_DATASET_FRAME);
   return region->x2 - region->x1 >= 8 && region->y2 - region->y1 >= 8;
@@ -71,8 +75,7 @@ instruct_make_places (AxInstructSink *sink, guint count, gboolean closed)
       instruct_add (sink, AX_INSTRUCT_OPEN, ax_words_fill (zones[ax_random_below (&sink->random, G_N_ELEMENTS (zones))], box, NULL), ax_sentence_case (text, FALSE), 1);
     } else if (place.side != AX_SIDE_BOTH) {
       const gboolean left = instruct_chance (sink, 0.5), yes = left == (place.side == AX_SIDE_LEFT);
-      instruct_topic (instruct_add_closed (sink, ax_words_fill (sides[ax_random_below (&sink->random, G_N_ELEMENTS (sides))], box, left ? "left" : "right"), yes, NULL), "side of a region",
-                      yes);
+      instruct_add_closed (sink, ax_words_fill (sides[ax_random_below (&sink->random, G_N_ELEMENTS (sides))], box, left ? "left" : "right"), yes, NULL, "side of a region");
     }
   }
 }

@@ -100,7 +100,9 @@ say_heart (AxInstructSink *sink, GString *out)
     g_autofree char *sentence = sink->style % 2 == 0 ? g_strdup_printf ("The heart is %senlarged.", degrees[size])
                                                             : g_strdup_printf ("The cardiac silhouette is %senlarged.", degrees[size]);
     say (out, sentence);
-  } else if (f->absent & MARK (CARDIOMEGALY))
+  } else if (f->ok && f->heart_ratio >= AX_HEART_NORMAL && f->heart_ratio <= AX_HEART_LARGE)
+    say (out, PICK (sink, "The heart size is at the upper limit of normal.", "The cardiac silhouette is at the upper limit of normal."));
+  else if (f->absent & MARK (CARDIOMEGALY))
     say (out, PICK (sink, "The heart is not enlarged.", "The heart size is normal.", "The cardiac silhouette is normal in size."));
   if (comprehensive (sink) && f->ok && f->heart_ratio > 0.2 && f->heart_ratio < 1) {
     g_autofree char *ratio = g_strdup_printf ("The cardiothoracic ratio is about %.2f.", f->heart_ratio);
@@ -190,6 +192,8 @@ instruct_make_reports (AxInstructSink *sink, guint count)
   for (guint c = 0; c < MIN (count, wordings); c++) {
     sink->style = order[c];
     g_autoptr (GString) findings = g_string_new (NULL);
+    if (comprehensive (sink) && !f->phantom)
+      say (findings, f->view == AX_VIEW_AP ? "This is an AP film." : "This is a PA film.");
     say_lungs (sink, findings);
     say_pleura (sink, findings);
     say_heart (sink, findings);

@@ -96,6 +96,8 @@ static const char *const anatomy_question[] = {
   "Give the bounding box of the {}.", "What are the coordinates of the {}?", "Mark the {} on this radiograph.", "Highlight the {} in this image.",
   "Draw a box around the {}.", "Point to the {} on the chest radiograph.", "{}", "Where can I see the {} on this film?", "Localize the {}.",
   "Which region of the image contains the {}?", "Outline the {} with a bounding box.", "Please show the position of the {}.", "In which area is the {}?",
+  "Can you find the {}?", "Could you mark the {} in this X-ray?", "Can you show me where the {} is?", "Would you outline the {}, please?", "I want to see the {}.",
+  "Do you find the {} in this image?", "Where in this film is the {}?", "Tell me where the {} is.",
   NULL,
 };
 

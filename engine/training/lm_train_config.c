@@ -74,6 +74,7 @@ ax_lm_train_config_load (const char *path, GError **error)
   c->vocabulary = ax_config_number (&r, "vocabulary", FALSE, 0, 1) != 0;
   c->name_steps = (int) ax_config_number (&r, "name_steps", 0, 0, 1e6);
   c->finding_steps = (int) ax_config_number (&r, "finding_steps", 0, 0, 1e6);
+  c->heart_steps = (int) ax_config_number (&r, "heart_steps", 0, 0, 1e6);
   c->mirrored = ax_config_number (&r, "mirrored", 1, 0, 1);
   c->name_lr = ax_config_number (&r, "name_lr", 1e-3, 0, 1);
   c->system = ax_config_number (&r, "system", 1, 0, 1);

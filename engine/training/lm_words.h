@@ -18,3 +18,8 @@ double   ax_lm_words_name_objects  (AxLmModel *model, const AxLmPerception *perc
  * objects, the mean squared error left as a share of what was to be added (1: nothing was learnt). FALSE with the errors of the base's file. */
 gboolean ax_lm_words_name_findings (AxLmModel *model, const AxLmPerception *perceptions, guint n, guint n_labels, const char *const *labels, int steps,
                                     double lr, guint64 seed, double left[2], GError **error);
+
+/* Adds to the heart's object token the words "enlarged heart", as strong as the cardiothoracic ratio of the module's boxes lies above that of the middle picture: the
+ * ratio stands in the prompt only as a difference of digits. *left: the mean squared error left as a share of what was to be added. FALSE with the errors of
+ * the base's file. */
+gboolean ax_lm_words_measure_heart (AxLmModel *model, const AxLmPerception *perceptions, guint n, int steps, double lr, guint64 seed, double *left, GError **error);

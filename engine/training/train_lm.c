@@ -158,6 +158,17 @@ name_findings (Run *run, GError **error)
 }
 
 static gboolean
+measure_heart (Run *run, GError **error)
+{
+  const AxLmTrainConfig *c = run->config;
+  double left;
+  if (!ax_lm_words_measure_heart (run->model, run->perceptions->items, run->train->pictures->len, c->heart_steps, c->name_lr, c->seed, &left, error))
+    return FALSE;
+  g_info ("the heart's size as words: %.2f left", left);
+  return TRUE;
+}
+
+static gboolean
 prepare (Run *run, gint64 *at, Report *report, GCancellable *cancellable, GError **error)
 {
   const AxLmTrainConfig *c = run->config;
@@ -183,6 +194,8 @@ prepare (Run *run, gint64 *at, Report *report, GCancellable *cancellable, GError
       && isnan (ax_lm_words_name_objects (run->model, run->perceptions->items, run->train->pictures->len, c->name_steps, c->name_lr, c->seed, error)))
     return FALSE;
   if (c->finding_steps > 0 && !resume && !name_findings (run, error))
+    return FALSE;
+  if (c->heart_steps > 0 && !resume && !measure_heart (run, error))
     return FALSE;
   AxGemmaTrain groups = AX_GEMMA_TRAIN_HEADS;
   if (run->stage == AX_LM_INSTRUCT)

@@ -39,6 +39,7 @@ typedef struct {
   AxLmStore    adapter_store;   /* and the adapter in its file */
   int      name_steps;          /* before the first step P_A learns the structures' names (lm_words.h); 0: not */
   int      finding_steps;       /* then both heads learn the words of what the module finds (lm_words.h); 0: not */
+  int      heart_steps;         /* then P_A learns to say how large the heart is (lm_words.h); 0: not */
   double   name_lr;             /* of both */
   double   mirrored;            /* multiplies how often a mirrored picture is drawn, where `rich` is above 0; 1: as often as the picture itself */
   double   system;              /* share of pictures with one of the three system prompts (spec 8.2); the others have none, as inference */

@@ -278,11 +278,36 @@ test_real_answers_agree (void)
   real_free (&real);
 }
 
+/* A finding's name is asked for where it is and where it is not: else the name alone would tell the answer. */
+static void
+test_real_names (void)
+{
+  static const char *const names[] = { "nodule", "mass", "consolidation", "lung opacity", "rib fracture", "pleural effusion", "cardiomegaly" };
+  Real real;
+  if (!real_load (&real))
+    return;
+  guint asked[G_N_ELEMENTS (names)][2] = { { 0 } };
+  for (guint i = 0; i < real.parts[AX_SPLIT_TRAIN]->len; i++) {
+    const AxInstructSample *s = real.parts[AX_SPLIT_TRAIN]->pdata[i];
+    g_autofree char *question = g_ascii_strdown (s->instruction[0], -1);
+    for (guint k = 0; k < G_N_ELEMENTS (names) && s->task == AX_INSTRUCT_PHRASE; k++)
+      if (strstr (question, names[k]) != NULL)
+        asked[k][strstr (s->response[0], "<box>") != NULL]++;
+  }
+  for (guint k = 0; k < G_N_ELEMENTS (names); k++) {
+    g_test_message ("%s: there %u times, absent %u times", names[k], asked[k][1], asked[k][0]);
+    g_assert_cmpuint (asked[k][0], >, 0);
+    g_assert_cmpuint (asked[k][1], >, 0);
+  }
+  real_free (&real);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/instruct/real", test_real);
   g_test_add_func ("/instruct/real-answers-agree", test_real_answers_agree);
+  g_test_add_func ("/instruct/real-names", test_real_names);
   return g_test_run ();
 }

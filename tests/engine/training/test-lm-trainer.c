@@ -163,7 +163,7 @@ write_config (const char *dir, const char *run, int steps, const char *more)
   g_autofree char *text = g_strdup_printf (
     "{ \"train\": \"train.json\", \"validation\": [\"val.json\"], \"images\": \".\", \"model\": \"%s\", \"base\": \"tiny.gguf\", \"run\": \"%s\", \"steps\": %d,"
     "  \"pictures\": 2, \"tasks\": 3, \"tokens\": 8192, \"lr\": 1e-3, \"rank\": 4, \"alpha\": 4, \"dropout\": 0.1, \"prefix_gradient\": 0.5, \"sampled\": 64,"
-    "  \"name_steps\": 3, \"finding_steps\": 2, \"system\": 0.5, \"validate_every\": 3, \"validation_pictures\": 1, \"save_every\": 2 %s }", model, run, steps, more);
+    "  \"name_steps\": 3, \"finding_steps\": 2, \"heart_steps\": 2, \"system\": 0.5, \"validate_every\": 3, \"validation_pictures\": 1, \"save_every\": 2 %s }", model, run, steps, more);
   g_assert_true (g_file_set_contents (path, text, -1, NULL));
   return path;
 }
