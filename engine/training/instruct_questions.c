@@ -67,9 +67,8 @@ ask_side (AxInstructSink *sink, AxMark mark, AxSide side, gboolean yes)
                        yes, NULL, topic);
 }
 
-/* Bits of AxSide on which a drawn mark lies. */
-static guint
-sides_of (const AxImageFacts *f, guint mark)
+guint
+instruct_sides_of (const AxImageFacts *f, AxMark mark)
 {
   guint sides = 0;
   for (guint i = 0; i < f->n; i++)
@@ -105,7 +104,7 @@ instruct_make_closed (AxInstructSink *sink, guint count)
         because = ax_finding_phrase (&f->findings[k], AX_PHRASE_FULL, ax_finding_noun (&f->findings[k], NULL));
     instruct_add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) m)), TRUE, because, ax_mark_noun ((AxMark) m));
     yes++;
-    const guint sides = i < AX_MARK_N ? sides_of (f, m) : 0;
+    const guint sides = i < AX_MARK_N ? instruct_sides_of (f, (AxMark) m) : 0;
     if (sides == 0 || (sides & BIT (AX_SIDE_NONE)) || yes >= limit)
       continue;
     const AxSide side = (sides & BIT (AX_SIDE_RIGHT)) && ((sides & BIT (AX_SIDE_LEFT)) == 0 || instruct_chance (sink, 0.5)) ? AX_SIDE_RIGHT : AX_SIDE_LEFT;
@@ -140,10 +139,10 @@ instruct_make_closed (AxInstructSink *sink, guint count)
 
 /* ---- open ---- */
 
-static void
+static AxInstructSample *
 add_open (AxInstructSink *sink, char *question, char *answer)
 {
-  instruct_add (sink, AX_INSTRUCT_OPEN, question, answer, 1);
+  return instruct_add (sink, AX_INSTRUCT_OPEN, question, answer, 1);
 }
 
 static void
@@ -152,15 +151,18 @@ ask_finding (AxInstructSink *sink, guint i)
   const AxImageFacts *f = sink->facts;
   const AxKnownFinding *k = &f->findings[i];
   const char *noun = ax_mark_noun (k->mark);
-  const guint sides = sides_of (f, k->mark);
+  const guint sides = instruct_sides_of (f, k->mark);
   if (k->place.side == AX_SIDE_NONE)
     return;
   const char *side = (sides & BIT (AX_SIDE_RIGHT)) && (sides & BIT (AX_SIDE_LEFT)) ? "Both sides" : sides & BIT (AX_SIDE_RIGHT) ? "Right" : "Left";
   switch (ax_random_below (&sink->random, 4)) {
-  case 0:
-    add_open (sink, ax_words_fill (PICK (sink, "Which side is the {} on?", "On which side is the {}?", "Which side shows {}?", "Which lung is affected by {}?"), noun, NULL),
-              g_strdup (side));
+  case 0: {
+    g_autofree char *topic = g_strdup_printf ("which side %s", noun);
+    instruct_topic (add_open (sink, ax_words_fill (PICK (sink, "Which side is the {} on?", "On which side is the {}?", "Which side shows {}?", "Which lung is affected by {}?"), noun, NULL),
+                              g_strdup (side)),
+                    topic, sides);
     break;
+  }
   case 1: {
     /* Every place once. */
     g_autoptr (GPtrArray) places = g_ptr_array_new_with_free_func (g_free);

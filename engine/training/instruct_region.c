@@ -151,7 +151,8 @@ static void
 add_caption (AxInstructSink *sink, const char *box, const AxKnownFinding *finding)
 {
   g_autofree char *phrase = ax_finding_phrase (finding, AX_PHRASE_FULL, ax_finding_noun (finding, NULL));
-  instruct_add (sink, AX_INSTRUCT_CAPTION, ax_words_fill (ax_words_pick (AX_WORDS_CAPTION_QUESTION, &sink->random), box, NULL), ax_sentence_case (phrase, TRUE), 1);
+  instruct_topic (instruct_add (sink, AX_INSTRUCT_CAPTION, ax_words_fill (ax_words_pick (AX_WORDS_CAPTION_QUESTION, &sink->random), box, NULL), ax_sentence_case (phrase, TRUE), 1),
+                  "caption", finding->mark);
 }
 
 void

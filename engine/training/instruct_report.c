@@ -179,6 +179,7 @@ impression (AxInstructSink *sink)
   return g_string_free (out, FALSE);
 }
 
+/* Reports are balanced by the sides they tell: most of what is seen is on both, and "both" is not to become a habit. */
 void
 instruct_make_reports (AxInstructSink *sink, guint count)
 {
@@ -199,7 +200,8 @@ instruct_make_reports (AxInstructSink *sink, guint count)
     say_heart (sink, findings);
     say_bones (sink, findings);
     g_autofree char *conclusion = impression (sink);
-    instruct_add (sink, AX_INSTRUCT_REPORT, g_strdup (ax_words (AX_WORDS_REPORT_QUESTION)[sink->style]),
-                  g_strdup_printf ("Findings:\n%s\n\nImpression:\n%s", findings->str, conclusion), 1);
+    instruct_topic (instruct_add (sink, AX_INSTRUCT_REPORT, g_strdup (ax_words (AX_WORDS_REPORT_QUESTION)[sink->style]),
+                                  g_strdup_printf ("Findings:\n%s\n\nImpression:\n%s", findings->str, conclusion), 1),
+                    "report", instruct_sides_of (f, AX_MARK_LUNG_OPACITY) << 4 | instruct_sides_of (f, AX_MARK_PLEURAL_EFFUSION));
   }
 }
