@@ -7,7 +7,7 @@
 #define MAX_BOX_VALUE 1e6
 
 static gboolean option_flip;
-static char **option_boxes;
+static char **option_boxes, **option_options;
 static int option_max_tokens, option_top_k, option_variant;
 static double option_temperature, option_top_p;
 static gint64 option_seed;
@@ -24,6 +24,12 @@ static gint64 option_seed;
 static const GOptionEntry plain_options[] = { COMMON_OPTIONS, { NULL } };
 static const GOptionEntry region_options[] = {
   { "box", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_boxes, "The region, pixels of the image; may be repeated (required)", "X1,Y1,X2,Y2" },
+  COMMON_OPTIONS,
+  { NULL },
+};
+
+static const GOptionEntry ask_options[] = {
+  { "option", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_options, "An answer to choose from; given twice or more, each question is answered with one of them", "TEXT" },
   COMMON_OPTIONS,
   { NULL },
 };
@@ -63,6 +69,12 @@ read_options (const CliCommand *command, AxRequest *request, AxBox boxes[AX_TASK
   for (guint i = 0; i < n; i++)
     if (!parse_box (option_boxes[i], &boxes[i]))
       return cli_usage (command, "--box is X1,Y1,X2,Y2 with X1 < X2 and Y1 < Y2, as in 120,80,300,420, not \"%s\"", option_boxes[i]);
+  const guint n_options = option_options != NULL ? g_strv_length (option_options) : 0;
+  if (n_options == 1 || n_options > AX_OPTIONS_MAX)
+    return cli_usage (command, "--option is given 2 to %d times, once for each answer to choose from", AX_OPTIONS_MAX);
+  for (guint i = 0; i < n_options; i++)
+    if (*option_options[i] == '\0' || strchr (option_options[i], '\n') != NULL)
+      return cli_usage (command, "--option is one line of text");
   request->boxes = boxes;
   request->n_boxes = n;
   request->mirror = option_flip;
@@ -112,7 +124,7 @@ on_event (const AxEvent *event, gpointer data)
   fflush (stdout);
 }
 
-/* What follows the streamed text: boxes, and why it stopped. */
+/* What follows the streamed text: boxes, options, and why it stopped. */
 static void
 print_rest (const AxAnswer *a)
 {
@@ -121,6 +133,8 @@ print_rest (const AxAnswer *a)
     const AxAnswerBox *b = &a->boxes[i];
     cli_print ("  [%u] %-40s %6.0f %6.0f %6.0f %6.0f  %3.0f %%\n", i + 1, b->label != NULL ? b->label : "", b->box.x1, b->box.y1, b->box.x2, b->box.y2, 100 * b->confidence);
   }
+  for (guint i = 0; i < a->n_options; i++)
+    cli_print ("  %s %-40s %5.1f %%\n", a->options[i].tag, a->options[i].text, 100 * a->options[i].probability);
   if (a->stopped == AX_STOPPED_LENGTH)
     cli_print ("  (cut off after %u tokens; see --max-tokens)\n", a->n_tokens);
 }
@@ -140,7 +154,7 @@ finish (const CliCommand *command, const AxAnswer *last, AxModel *model)
 static CliStatus
 ask (const CliCommand *command, AxTask task, const char *path, char **texts, int n)
 {
-  AxRequest request = { .task = task, .conversation = n > 1 ? 1 : 0 };
+  AxRequest request = { .task = task, .conversation = n > 1 ? 1 : 0, .probabilities = task == AX_TASK_CLASSIFY };
   AxBox boxes[AX_TASK_MAX_BOXES];
   CliStatus status = read_options (command, &request, boxes);
   if (status != CLI_OK)
@@ -155,7 +169,8 @@ ask (const CliCommand *command, AxTask task, const char *path, char **texts, int
     cli_print ("[\n");
   for (int i = 0; i < MAX (n, 1); i++) {
     Writing writing = { 0 };
-    request.text = n > 0 ? texts[i] : NULL;
+    g_autofree char *choice = option_options != NULL ? ax_options_write (texts[i], (const char *const *) option_options, g_strv_length (option_options)) : NULL;
+    request.text = choice != NULL ? choice : n > 0 ? texts[i] : NULL;
     if (n > 1 && !cli_globals.json)
       cli_print ("%s> %s\n", i > 0 ? "\n" : "", texts[i]);
     cli_progress_begin (command->name);
@@ -182,12 +197,17 @@ ask (const CliCommand *command, AxTask task, const char *path, char **texts, int
 
 /* ---- commands --------------------------------------------------------------------------------------------------------------- */
 
-/* A command's name is its task's word. */
+/* A command's name is its task's word, but that a question with options is a task of its own. */
 static CliStatus
 run_task (const CliCommand *command, int n_args, char **args)
 {
-  return ask (command, (AxTask) ax_task_find (command->name), args[0], args + 1, n_args - 1);
+  return ask (command, option_options != NULL ? AX_TASK_CHOOSE : (AxTask) ax_task_find (command->name), args[0], args + 1, n_args - 1);
 }
+
+#define LABEL_DETAILS \
+  "\nA label's probability is that of the letter of \"Yes\" when it is asked for by itself, the mean of asking with Yes and No in either order."
+#define OPTION_DETAILS \
+  "\nOptions come with their probabilities: those of their letters, the mean of asking with the options in either order."
 
 #define DETAILS                                                                                                                                     \
   "IMAGE is a PNG, JPEG or DICOM file of a frontal chest radiograph. The answer comes as it is made; boxes follow it, in pixels of the image.\n"      \
@@ -195,8 +215,8 @@ run_task (const CliCommand *command, int n_args, char **args)
 
 const CliCommand cli_command_report = { .name = "report", .arguments = "IMAGE", .summary = "Findings and impression", .details = DETAILS, .min_args = 1, .max_args = 1,
                                         .options = plain_options, .run = run_task };
-const CliCommand cli_command_ask = { .name = "ask", .arguments = "IMAGE QUESTION...", .summary = "Answers questions; several are one conversation", .details = DETAILS,
-                                     .min_args = 2, .max_args = 64, .options = plain_options, .run = run_task };
+const CliCommand cli_command_ask = { .name = "ask", .arguments = "IMAGE QUESTION...", .summary = "Answers questions; several are one conversation", .details = DETAILS OPTION_DETAILS,
+                                     .min_args = 2, .max_args = 64, .options = ask_options, .run = run_task };
 const CliCommand cli_command_locate = { .name = "locate", .arguments = "IMAGE PHRASE", .summary = "Where on the image a phrase is true", .details = DETAILS, .min_args = 2,
                                         .max_args = 2, .options = plain_options, .run = run_task };
 const CliCommand cli_command_anatomy = { .name = "anatomy", .arguments = "IMAGE NAME", .summary = "Where a structure is, in words and with its box", .details = DETAILS,
@@ -205,7 +225,7 @@ const CliCommand cli_command_describe = { .name = "describe", .arguments = "IMAG
                                           .max_args = 1, .options = region_options, .run = run_task };
 const CliCommand cli_command_diagnose = { .name = "diagnose", .arguments = "IMAGE --box X1,Y1,X2,Y2", .summary = "The diagnosis of a region", .details = DETAILS,
                                           .min_args = 1, .max_args = 1, .options = region_options, .run = run_task };
-const CliCommand cli_command_classify = { .name = "classify", .arguments = "IMAGE", .summary = "Which of the 14 labels the model names", .details = DETAILS, .min_args = 1,
+const CliCommand cli_command_classify = { .name = "classify", .arguments = "IMAGE", .summary = "Which of the 14 labels the model names, and the probability of each that it knows", .details = DETAILS LABEL_DETAILS, .min_args = 1,
                                           .max_args = 1, .options = plain_options, .run = run_task };
 const CliCommand cli_command_detect = { .name = "detect", .arguments = "IMAGE", .summary = "Abnormalities with their boxes", .details = DETAILS, .min_args = 1, .max_args = 1,
                                         .options = plain_options, .run = run_task };

@@ -217,7 +217,8 @@ answer (AxSession *session, const BatchRequest *request, GError **error)
   if (image == NULL)
     return NULL;
   if (request->kind == BATCH_LANGUAGE) {
-    const AxRequest r = { .task = request->task, .text = request->text, .boxes = request->boxes, .n_boxes = request->n_boxes, .mirror = request->mirror };
+    const AxRequest r = { .task = request->task, .text = request->text, .boxes = request->boxes, .n_boxes = request->n_boxes, .mirror = request->mirror,
+                          .probabilities = request->task == AX_TASK_CLASSIFY };
     g_autoptr (AxAnswer) answer = cli_run (session, image, &r, NULL, NULL, error);
     if (answer != NULL && answer->stopped == AX_STOPPED_CANCELLED) {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");

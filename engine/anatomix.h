@@ -1,13 +1,13 @@
 /* anatomix.h: what a program may know of the engine.
  *
- * The user interface and the command line include this header only (and engine/image/image.h, engine/image/box.h, engine/task/task.h, which it includes, and
- * the headers of engine/teaching, which stand on it): load an image, load a
- * model, run requests on the model's thread, read results. It names no tensor and no weight. All objects are GObjects or
- * reference-counted boxed types; all functions may be called from the main thread unless said otherwise.
+ * The user interface and the command line include this header only (and engine/image/image.h, engine/image/box.h, engine/task/task.h, engine/task/options.h,
+ * which it includes, and the headers of engine/teaching, which stand on it): load an image, load a model, run requests on the model's thread, read results. It
+ * names no tensor and no weight. All objects are GObjects or reference-counted boxed types; all functions may be called from the main thread unless said otherwise.
  */
 #pragma once
 #include "engine/image/box.h"
 #include "engine/image/image.h"
+#include "engine/task/options.h"
 #include "engine/task/task.h"
 #include <gio/gio.h>
 
@@ -205,6 +205,7 @@ typedef struct {
   double top_p;                  /* 0 or 1: all */
   int top_k;                     /* 0: all */
   guint64 seed;                  /* of a temperature above 0 */
+  gboolean probabilities;        /* AX_TASK_CLASSIFY: also the probability of each label, by a question of its own; takes its time behind the answer */
 } AxRequest;
 
 typedef struct {
@@ -222,6 +223,14 @@ typedef struct {
   guint8 structures[8];
 } AxAnswerSentence;
 
+/* An option of the question with its probability: that of the option's letter, the mean (of log odds) of asking with the options in either order, so that their
+ * order plays no part. */
+typedef struct {
+  char *tag;                     /* "(A)" */
+  char *text;                    /* "yes"; a label */
+  double probability;            /* 0..1; of options to choose one of they add up to 1, of labels each is the probability of "Yes" against "No" */
+} AxAnswerOption;
+
 typedef enum { AX_STOPPED_END, AX_STOPPED_LENGTH, AX_STOPPED_CANCELLED } AxStopped;
 
 /* What the language model answered. Boxed, reference counted, never changes once made. */
@@ -234,6 +243,8 @@ typedef struct {
   AxAnswerBox *boxes;
   guint n_sentences;
   AxAnswerSentence *sentences;
+  guint n_options;               /* of a question with options to choose one of (engine/task/options.h); with AxRequest.probabilities the labels that the model knows */
+  AxAnswerOption *options;       /* a greedy answer to a question with two options begins with the likelier one */
   gboolean nothing;              /* the answer says that there is nothing of the kind */
   gboolean mirrored;
   guint n_prompt;                /* tokens of the prompt, n_reused of them were there already */

@@ -216,6 +216,8 @@ static char *evidence(AxExchange *exchange) {
         g_string_append_printf(text, ": %s %.2f", answer->perception->anatomy[index].retrieved[0].sentence,
                                answer->perception->anatomy[index].retrieved[0].score);
     }
+  for (guint i = 0; i < answer->n_options; i++)
+    g_string_append_printf(text, "%s%s %s: %.0f %%", text->len ? "\n" : "", answer->options[i].tag, answer->options[i].text, 100 * answer->options[i].probability);
   if (text->len == 0)
     g_string_append(text, _("The answer names no structure."));
   return g_string_free(text, FALSE);

@@ -220,6 +220,21 @@ static void add_sentences(JsonBuilder *b, AxExchange *self) {
   json_builder_end_array(b);
 }
 
+static void add_options(JsonBuilder *b, const AxAnswer *a) {
+  if (a->n_options == 0)
+    return;
+  json_builder_set_member_name(b, "options");
+  json_builder_begin_array(b);
+  for (guint i = 0; i < a->n_options; i++) {
+    json_builder_begin_object(b);
+    add_string(b, "tag", a->options[i].tag);
+    add_string(b, "text", a->options[i].text);
+    add_number(b, "probability", a->options[i].probability);
+    json_builder_end_object(b);
+  }
+  json_builder_end_array(b);
+}
+
 static void add_answer(JsonBuilder *b, AxExchange *self) {
   const AxAnswer *a = self->answer;
 
@@ -243,6 +258,7 @@ static void add_answer(JsonBuilder *b, AxExchange *self) {
   }
   json_builder_end_array(b);
   add_sentences(b, self);
+  add_options(b, a);
   json_builder_set_member_name(b, "nothing");
   json_builder_add_boolean_value(b, a->nothing);
   add_string(b, "stopped", ax_stopped_name(a->stopped));
@@ -348,6 +364,17 @@ static void read_sentences(AxExchange *self, AxAnswer *a, JsonArray *array) {
   }
 }
 
+static void read_options(AxAnswer *a, JsonArray *array) {
+  a->options = g_new0(AxAnswerOption, MAX(length_of(array, AX_OPTIONS_MAX), 1));
+  for (guint i = 0; i < length_of(array, AX_OPTIONS_MAX); i++) {
+    JsonObject *object = object_at(array, i);
+    const char *tag = get_string(object, "tag"), *text = get_string(object, "text");
+
+    if (tag && text)
+      a->options[a->n_options++] = (AxAnswerOption){g_strdup(tag), g_strdup(text), CLAMP(get_number(object, "probability"), 0, 1)};
+  }
+}
+
 static void read_verdicts(AxExchange *self, JsonArray *array) {
   for (guint i = 0; self->answer && i < self->answer->n_sentences && i < length_of(array, 1000); i++) {
     JsonObject *object = object_at(array, i);
@@ -377,6 +404,7 @@ static AxAnswer *read_answer(AxExchange *self, JsonObject *object) {
                                            CLAMP(get_number(box, "confidence"), 0, 1), (gsize)CLAMP(get_number(box, "at"), 0, (double)strlen(a->plain))};
   }
   read_sentences(self, a, get_array(object, "sentences"));
+  read_options(a, get_array(object, "options"));
   a->nothing = nothing && json_node_get_value_type(nothing) == G_TYPE_BOOLEAN && json_node_get_boolean(nothing);
   for (int s = AX_STOPPED_END; s <= AX_STOPPED_CANCELLED; s++)
     if (g_strcmp0(stopped, ax_stopped_name((AxStopped)s)) == 0)

@@ -7,6 +7,7 @@
 #include "engine/checkpoint/language_part.h"
 #include "engine/checkpoint/lm_adapter.h"
 #include "engine/model/gemma_generate.h"
+#include "engine/session/choose.h"
 #include "engine/session/model.h"
 #include "engine/task/answer_parser.h"
 #include "engine/text/prompt.h"
@@ -151,59 +152,58 @@ open_image (gpointer self, const AxImageFacts *facts, gboolean flip, AxLmContext
 
 /* ---- a request ---- */
 
-static void
-encode (AxLmModelAnswerer *a, const char *text)
+static GArray *
+encode_task (AxLmModelAnswerer *a, const char *instruction)
 {
-  g_array_set_size (a->ids, 0);
-  ax_gemma_tokenizer_encode (a->tokenizer, text, -1, FALSE, a->ids);
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autofree char *task = ax_prompt_task (instruction, FALSE);
+  ax_gemma_tokenizer_encode (a->tokenizer, task, -1, FALSE, ids);
+  return ids;
 }
 
-/* The probability of the option that says yes, and the likelier option as text. */
-static gboolean
-score_options (AxLmModelAnswerer *a, const AxLmRequest *r, AxLmReply *reply, GError **error)
-{
-  double p[AX_LM_MAX_OPTIONS], sum = 0, top = -INFINITY;
-  guint best = 0;
-  for (guint o = 0; o < r->n_options; o++) {
-    encode (a, r->options[o]);
-    g_autofree float *logp = g_new (float, MAX (a->ids->len, 1));
-    if (!ax_gemma_state_score (a->state, (const gint32 *) a->ids->data, (int) a->ids->len, logp, error))
-      return FALSE;
-    p[o] = 0;
-    for (guint i = 0; i < a->ids->len; i++)
-      p[o] += logp[i];
-    if (p[o] > top) {
-      top = p[o];
-      best = o;
-    }
-  }
-  for (guint o = 0; o < r->n_options; o++)
-    sum += exp (p[o] - top);
-  reply->yes = exp (p[r->option_yes] - top) / sum;
-  reply->text = g_strdup (r->options[best]);
-  reply->ended = TRUE;
-  return TRUE;
-}
-
+/* As a session answers (engine/session/serve.c): options are asked for in either order, and of two the likelier one begins the answer. */
 static gboolean
 answer (gpointer self, const AxLmRequest *r, AxLmReply *reply, GCancellable *cancellable, GError **error)
 {
   AxLmModelAnswerer *a = self;
-  g_autofree char *task = ax_prompt_task (r->text, FALSE);
-  ax_gemma_state_rewind (a->state, a->n_prefix);
-  encode (a, task);
-  const AxGemmaInput in = { (const gint32 *) a->ids->data, (int) a->ids->len, NULL, 0, NULL };
-  if (!ax_gemma_state_prefill (a->state, &in, TRUE, NULL, NULL, error))
-    return FALSE;
-  if (r->n_options > 0)
-    return score_options (a, r, reply, error);
+  g_autoptr (AxOptions) choice = r->task == AX_INSTRUCT_CLASSIFICATION || r->task == AX_INSTRUCT_CLOSED ? ax_options_parse (r->text) : NULL;
   gint32 made[MAX_TOKENS];
-  int n = 0;
-  const AxGemmaStop stop = ax_gemma_generate (a->state, &a->sampling, cancellable, NULL, NULL, made, NULL, &n);
+  int given = 0, n = 0;
+  ax_gemma_state_rewind (a->state, a->n_prefix);
+  if (choice != NULL) {
+    double p[AX_OPTIONS_MAX];
+    g_autofree char *turned = ax_options_reversed (choice);
+    g_autoptr (GArray) reversed = encode_task (a, turned), question = encode_task (a, r->text);
+    if (!ax_choose (a->state, a->tokenizer, choice, question, reversed, p, error))
+      return FALSE;
+    const guint best = ax_choose_best (choice, p);
+    reply->yes = choice->n == 2 ? p[r->option_yes] : NAN;
+    if (r->ask == AX_ASK_LABEL) {
+      reply->text = g_strdup (choice->tags[best]);
+      reply->ended = TRUE;
+      return TRUE;
+    }
+    g_array_set_size (a->ids, 0);
+    if (choice->n == 2)
+      ax_gemma_tokenizer_encode (a->tokenizer, choice->tags[best], -1, FALSE, a->ids);
+    for (; given < (int) a->ids->len; given++) {
+      made[given] = g_array_index (a->ids, gint32, given);
+      ax_gemma_state_step (a->state, made[given]);
+    }
+  } else {
+    g_autoptr (GArray) question = encode_task (a, r->text);
+    const AxGemmaInput in = { (const gint32 *) question->data, (int) question->len, NULL, 0, NULL };
+    if (!ax_gemma_state_prefill (a->state, &in, TRUE, NULL, NULL, error))
+      return FALSE;
+  }
+  AxGemmaSampling sampling = a->sampling;
+  sampling.max_tokens -= given;
+  const AxGemmaStop stop = ax_gemma_generate (a->state, &sampling, cancellable, NULL, NULL, made + given, NULL, &n);
   if (stop == AX_GEMMA_STOP_CANCELLED) {
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The evaluation was cancelled");
     return FALSE;
   }
+  n += given;
   g_autofree char *text = ax_gemma_tokenizer_decode (a->tokenizer, made, (gsize) n, TRUE);
   reply->text = ax_answer_postprocess (text);
   reply->ended = stop == AX_GEMMA_STOP_END;

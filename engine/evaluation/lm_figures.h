@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef struct {
   char *text;        /* the answer; NULL: this request was not asked */
   gboolean ended;    /* it stopped by itself, not at the length limit */
-  double yes;        /* probability of options[option_yes] among the options; NaN where there are none */
+  double yes;        /* of two options the probability of option_yes, in either order (engine/session/choose.h); NaN where there are none */
   guint tokens;
   double seconds;
 } AxLmReply;

@@ -21,8 +21,6 @@ request_free (gpointer data)
 {
   AxLmRequest *r = data;
   g_free (r->text);
-  for (guint i = 0; i < r->n_options; i++)
-    g_free (r->options[i]);
   g_free (r);
 }
 
@@ -217,9 +215,6 @@ make_labels (Maker *m)
       const guint yes = made % 2;
       AxLmRequest *r = add (m, AX_ASK_LABEL, images[i], g_strdup_printf ("Does this chest X-ray show %s? Options:\n(A) %s\n(B) %s", disease, yes == 0 ? "Yes" : "No", yes == 1 ? "Yes" : "No"));
       r->label = (AxLabel) l;
-      r->n_options = 2;
-      r->options[0] = g_strdup ("(A)");
-      r->options[1] = g_strdup ("(B)");
       r->option_yes = yes;
       made++;
     }
@@ -266,7 +261,7 @@ set_options (AxLmRequest *r, guint yes)
   char *text = g_strdup_printf ("%s Options:\n(A) %s\n(B) %s", r->text, yes == 0 ? "yes" : "no", yes == 1 ? "yes" : "no");
   g_free (r->text);
   r->text = text;
-  r->option_yes = yes; /* the answer is free text; the tag tells which it is */
+  r->option_yes = yes;
 }
 
 static void

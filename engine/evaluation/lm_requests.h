@@ -16,7 +16,7 @@ typedef enum {
   AX_ASK_DIAGNOSE,      /* class of regions[] */
   AX_ASK_CAPTION,       /* describe regions[] */
   AX_ASK_LIST,          /* the 14 labels as options */
-  AX_ASK_LABEL,         /* one label with the options Yes and No: probabilities, no text */
+  AX_ASK_LABEL,         /* one label with the options Yes and No: probabilities and the likelier letter, no text */
   AX_ASK_REPORT,
   AX_ASK_PRESENT,       /* closed: is there `mark` */
   AX_ASK_ON_SIDE,       /* closed: is there `mark` on `side` */
@@ -41,7 +41,6 @@ typedef enum {
 typedef enum { AX_CONTEXT_FULL, AX_CONTEXT_OBJECTS /* image and object tokens, no boxes and sentences */, AX_CONTEXT_IMAGE, AX_CONTEXT_N } AxLmContext;
 
 #define AX_LM_MAX_REGIONS 4
-#define AX_LM_MAX_OPTIONS 14
 
 typedef struct {
   AxAsk ask;
@@ -60,9 +59,7 @@ typedef struct {
   AxPhraseStyle style;
   AxKnownFinding finding; /* what a phrase says of its finding */
   gboolean present;
-  guint n_options;       /* answers to choose from; 0: free text */
-  char *options[AX_LM_MAX_OPTIONS]; /* "(B)", as the answer begins */
-  guint option_yes;      /* index of the option that says yes */
+  guint option_yes;      /* of two options in the text: index of the one that says yes */
 } AxLmRequest;
 
 /* How much is asked. 0 leaves a kind out. */

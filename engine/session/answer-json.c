@@ -30,6 +30,23 @@ write_sentences (AxJson *json, const AxAnswer *a)
   ax_json_end (json);
 }
 
+/* Where the question had none there is no such member. */
+static void
+write_options (AxJson *json, const AxAnswer *a)
+{
+  if (a->n_options == 0)
+    return;
+  ax_json_begin_array (json, "options");
+  for (guint i = 0; i < a->n_options; i++) {
+    ax_json_begin_inline_object (json, NULL);
+    ax_json_string (json, "tag", a->options[i].tag);
+    ax_json_string (json, "text", a->options[i].text);
+    ax_json_number (json, "probability", a->options[i].probability, SCORE_DECIMALS);
+    ax_json_end (json);
+  }
+  ax_json_end (json);
+}
+
 char *
 ax_answer_to_json (const AxAnswer *a, const char *path, AxModel *model, gboolean pretty)
 {
@@ -54,6 +71,7 @@ ax_answer_to_json (const AxAnswer *a, const char *path, AxModel *model, gboolean
   }
   ax_json_end (json);
   write_sentences (json, a);
+  write_options (json, a);
   ax_json_number (json, "confidence", a->confidence, SCORE_DECIMALS);
   ax_json_int (json, "tokens", a->n_tokens);
   ax_json_begin_inline_object (json, "prompt");

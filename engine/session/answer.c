@@ -19,6 +19,12 @@ ax_answer_unref (AxAnswer *answer)
     return;
   for (guint i = 0; i < answer->n_boxes; i++)
     g_free ((char *) answer->boxes[i].label);
+  for (guint i = 0; i < answer->n_options; i++)
+    {
+      g_free (answer->options[i].tag);
+      g_free (answer->options[i].text);
+    }
+  g_free (answer->options);
   g_free (answer->boxes);
   g_free (answer->sentences);
   g_free (answer->instruction);

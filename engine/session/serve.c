@@ -1,6 +1,8 @@
 /* Requests to the language model. See serve.h. */
 #include "engine/session/serve.h"
 #include "engine/model/gemma_generate.h"
+#include "engine/session/choose.h"
+#include <math.h>
 #include <string.h>
 
 #define KEPT 4                           /* images with their rows; the states among them are bounded by bytes as well */
@@ -397,6 +399,72 @@ question_tokens (AxServe *self, const Conversation *c, const char *instruction)
   return ids;
 }
 
+/* A question with two options is answered with the one that is likelier in both orders together: its tag is given, the words behind it are the model's. ids has room
+ * for max_tokens; returns how many were given. */
+static int
+begin_with (AxServe *self, AxServed *s, const char *tag, double p, int max_tokens, Stream *stream, gint32 *ids)
+{
+  g_autoptr (GArray) tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
+  ax_gemma_tokenizer_encode (self->language->tokenizer, tag, -1, FALSE, tokens);
+  if ((int) tokens->len >= max_tokens)
+    return 0;
+  for (guint i = 0; i < tokens->len; i++)
+    {
+      ids[i] = g_array_index (tokens, gint32, i);
+      ax_gemma_state_step (s->state, ids[i]);
+      on_token (ids[i], (float) pow (p, 1.0 / tokens->len), stream);
+    }
+  return (int) tokens->len;
+}
+
+static void
+set_options (AxAnswer *answer, const AxOptions *choice, const double *p)
+{
+  answer->n_options = choice->n;
+  answer->options = g_new0 (AxAnswerOption, choice->n);
+  for (guint i = 0; i < choice->n; i++)
+    answer->options[i] = (AxAnswerOption){ g_strdup (choice->tags[i]), g_strdup (choice->texts[i]), p[i] };
+}
+
+/* A label of which the model says itself that it was never learnt. */
+static gboolean
+is_unknown (AxModel *model, const char *label)
+{
+  for (guint i = 0; i < ax_model_n_labels (model); i++)
+    if (strcmp (ax_model_label (model, i), label) == 0)
+      return !ax_model_label_known (model, i);
+  return FALSE;
+}
+
+/* The probability of each label by a question of its own behind the prefix; cancelled it keeps those that it has. */
+static gboolean
+score_labels (AxServe *self, AxServed *s, AxAnswer *answer, GCancellable *cancellable, GError **error)
+{
+  answer->options = g_new0 (AxAnswerOption, AX_TASK_N_LABELS);
+  s->conversation = s->turns = 0;
+  for (guint i = 0; i < AX_TASK_N_LABELS; i++)
+    {
+      if (is_unknown (self->model, ax_task_label (i)))
+        continue;
+      if (g_cancellable_is_cancelled (cancellable))
+        {
+          answer->stopped = AX_STOPPED_CANCELLED;
+          break;
+        }
+      g_autofree char *text = ax_task_label_question (i);
+      g_autoptr (AxOptions) choice = ax_options_parse (text);
+      g_autofree char *turned = ax_options_reversed (choice);
+      g_autoptr (GArray) given = question_tokens (self, NULL, text), reversed = question_tokens (self, NULL, turned);
+      double p[AX_OPTIONS_MAX];
+      ax_gemma_state_rewind (s->state, (int) s->prefix->len);
+      if (!ax_choose (s->state, self->language->tokenizer, choice, given, reversed, p, error))
+        return FALSE;
+      answer->options[answer->n_options++] = (AxAnswerOption){ g_strdup_printf ("(%c)", 'A' + (int) i), g_strdup (ax_task_label (i)), p[0] };
+    }
+  ax_gemma_state_rewind (s->state, (int) s->prefix->len);
+  return TRUE;
+}
+
 /* inside: how many of the n tokens are in the state; the last one is not when generation stopped right after choosing it. */
 static void
 remember (AxServed *s, Conversation *c, GArray *question, const gint32 *ids, int n, int inside)
@@ -430,9 +498,13 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
       return NULL;
     }
   g_autoptr (GArray) question = question_tokens (self, c, instruction);
+  g_autoptr (AxOptions) choice = r->task == AX_TASK_ASK || r->task == AX_TASK_CHOOSE ? ax_options_parse (instruction) : NULL;
+  g_autofree char *turned = choice ? ax_options_reversed (choice) : NULL;
+  g_autoptr (GArray) reversed = choice ? question_tokens (self, c, turned) : NULL;
+  double p[AX_OPTIONS_MAX];
   const int reused = had < s->prefix->len ? (int) had : ax_gemma_state_length (s->state);
   AxGemmaSampling sampling = sampling_of (self, r);
-  const int room = ax_gemma_state_capacity (s->state) - ax_gemma_state_length (s->state) - (int) question->len;
+  const int room = ax_gemma_state_capacity (s->state) - ax_gemma_state_length (s->state) - (int) MAX (question->len, reversed ? reversed->len : 0);
   if (room < 16)
     {
       g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_REQUEST, c && c->turns->len > 0 ? "The conversation is full: begin a new one" : "The text is too long for the model");
@@ -441,15 +513,22 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
   sampling.max_tokens = MIN (sampling.max_tokens, room);
   Watch w = { events->stage, events->user_data, PREFIX_SHARE, 1 - PREFIX_SHARE, "Reading the question" };
   s->conversation = s->turns = 0;     /* until this turn is complete */
-  if (!prefill (s, question, TRUE, &w, error))
+  if (choice ? !ax_choose (s->state, self->language->tokenizer, choice, question, reversed, p, error) : !prefill (s, question, TRUE, &w, error))
     return NULL;
   const int prompt = ax_gemma_state_length (s->state);
   const gint64 filled = g_get_monotonic_time ();
   g_autoptr (AxAnswerMaker) maker = ax_answer_maker_new (r->task, &s->frame, self->language->tokenizer, sampling.max_tokens);
   Stream stream = { maker, events, 0 };
   g_autofree gint32 *ids = g_new (gint32, sampling.max_tokens);
-  int n = 0;
-  const AxGemmaStop stop = ax_gemma_generate (s->state, &sampling, cancellable, on_token, &stream, ids, NULL, &n);
+  int n = 0, given = 0;
+  if (choice && choice->n == 2 && sampling.temperature == 0 && !g_cancellable_is_cancelled (cancellable))
+    {
+      const guint best = ax_choose_best (choice, p);
+      given = begin_with (self, s, choice->tags[best], p[best], sampling.max_tokens, &stream, ids);
+      sampling.max_tokens -= given;
+    }
+  const AxGemmaStop stop = ax_gemma_generate (s->state, &sampling, cancellable, on_token, &stream, ids + given, NULL, &n);
+  n += given;
   if (!ax_device_check (ax_gemma_device (self->language->gemma), error))
     {
       ax_gemma_state_rewind (s->state, (int) s->prefix->len);
@@ -463,16 +542,20 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
   give (&stream, ax_answer_maker_finish (maker));
   if (c)
     remember (s, c, question, ids, n, ax_gemma_state_length (s->state) - prompt);
-  const gint64 end = g_get_monotonic_time ();
-  AxAnswer *answer = ax_answer_maker_answer (maker, stop == AX_GEMMA_STOP_END ? AX_STOPPED_END : stop == AX_GEMMA_STOP_LENGTH ? AX_STOPPED_LENGTH : AX_STOPPED_CANCELLED);
+  g_autoptr (AxAnswer) answer = ax_answer_maker_answer (maker, stop == AX_GEMMA_STOP_END ? AX_STOPPED_END : stop == AX_GEMMA_STOP_LENGTH ? AX_STOPPED_LENGTH : AX_STOPPED_CANCELLED);
   answer->instruction = g_steal_pointer (&instruction);
   answer->mirrored = s->mirror;
   answer->perception = ax_perception_ref (s->perception);
   answer->n_prompt = (guint) prompt;
   answer->n_reused = (guint) reused;
+  if (choice)
+    set_options (answer, choice, p);
+  else if (r->task == AX_TASK_CLASSIFY && r->probabilities && stop != AX_GEMMA_STOP_CANCELLED && !score_labels (self, s, answer, cancellable, error))
+    return NULL;
+  const gint64 end = g_get_monotonic_time ();
   answer->ms_prefill = ms_since (start, filled);
   answer->ms_first = ms_since (start, stream.first ? stream.first : end);
   answer->ms_generate = ms_since (filled, end);
   answer->ms_total = ms_since (start, end);
-  return answer;
+  return g_steal_pointer (&answer);
 }

@@ -193,6 +193,13 @@ static char *label_options(void) {
   return g_string_free(text, FALSE);
 }
 
+char *ax_task_label_question(guint i) {
+  const int set = ax_task_find_set(AX_TASK_CLASSIFY, "single");
+  g_return_val_if_fail(i < AX_TASK_N_LABELS && set >= 0, NULL);
+  g_autofree char *disease = g_ascii_strdown(ax_task_label(i), -1);
+  return ax_task_fill(ax_task_template(AX_TASK_CLASSIFY, (guint) set, AX_TEMPLATE_INSTRUCTION, 1), "disease", disease, "options", "(A) Yes\n(B) No", NULL);
+}
+
 static gboolean check(AxTask task, const char *text, guint n, GError **error) {
   if (tasks[task].text && (text == NULL || *text == '\0'))
     g_set_error(error, AX_TASK_ERROR, AX_TASK_ERROR_TEXT, "%s needs a text: %s", tasks[task].word,

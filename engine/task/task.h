@@ -36,6 +36,9 @@ gboolean ax_task_needs_boxes(AxTask task);
 #define AX_TASK_N_LABELS 14
 const char *ax_task_label(guint i);
 
+/* The question after one label, with Yes as option (A) and No as (B) (spec 9.2 C). */
+char *ax_task_label_question(guint i);
+
 /* ---- templates ---- */
 
 /* A task's templates come in sets, one for each dataset whose wording differs ("mscxr", "vindr", "padchest" for phrases); the first set is the one

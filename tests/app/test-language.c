@@ -25,7 +25,7 @@ test_usage (void)
   static const char *const cases[][5] = {
     { "report" }, { "ask", "x.png" }, { "locate", "x.png" }, { "describe", "x.png" }, { "describe", "x.png", "--box", "1,2,3" }, { "diagnose", "x.png", "--box", "5,5,1,9" },
     { "describe", "x.png", "--box", "1,2,3,nan" }, { "report", "x.png", "y.png" }, { "report", "x.png", "--temperature", "-1" }, { "report", "x.png", "--top-p", "2" },
-    { "ask", "x.png", "q", "--max-tokens", "-5" },
+    { "ask", "x.png", "q", "--max-tokens", "-5" }, { "ask", "x.png", "q", "--option", "yes" }, { "report", "x.png", "--option", "yes" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
     Run run = RUN (cases[i][0], cases[i][1], cases[i][2], cases[i][3], cases[i][4]);
@@ -87,6 +87,34 @@ test_conversation (void)
   g_assert_nonnull (strstr (text.out, "\n> Second?\n"));
   g_assert_nonnull (strstr (text.out, "Not for clinical use"));
   run_clear (&both);
+  run_clear (&text);
+}
+
+/* The options' probabilities do not depend on their order; the answer is the likelier one. */
+static void
+test_options (void)
+{
+  double yes[2];
+  for (int turned = 0; turned < 2; turned++) {
+    Run run = ON ("ask", image, "Is it?", "--option", turned ? "no" : "yes", "--option", turned ? "yes" : "no", "--json", "--max-tokens", "8");
+    assert_success (&run);
+    g_autoptr (JsonParser) parser = json_parser_new ();
+    JsonObject *o = parse (parser, run.out);
+    g_assert_cmpstr (json_object_get_string_member (o, "task"), ==, "choose");
+    g_assert_cmpstr (json_object_get_string_member (o, "instruction"), ==, turned ? "Is it? Options:\n(A) no\n(B) yes" : "Is it? Options:\n(A) yes\n(B) no");
+    JsonArray *options = json_object_get_array_member (o, "options");
+    g_assert_cmpuint (json_array_get_length (options), ==, 2);
+    JsonObject *option = json_array_get_object_element (options, (guint) turned);
+    g_assert_cmpstr (json_object_get_string_member (option, "text"), ==, "yes");
+    yes[turned] = json_object_get_double_member (option, "probability");
+    const char *tag = (yes[turned] > 0.5) == (turned == 0) ? "(A)" : "(B)";
+    g_assert_true (g_str_has_prefix (json_object_get_string_member (o, "text"), tag));
+    run_clear (&run);
+  }
+  g_assert_cmpfloat (yes[0], ==, yes[1]);
+  Run text = ON ("classify", image, "--max-tokens", "4");
+  assert_success (&text);
+  g_assert_nonnull (strstr (text.out, "  (N) Support Devices"));
   run_clear (&text);
 }
 
@@ -176,6 +204,7 @@ main (int argc, char **argv)
   g_test_add_func ("/app/language/usage", test_usage);
   g_test_add_func ("/app/language/json", test_json);
   g_test_add_func ("/app/language/conversation", test_conversation);
+  g_test_add_func ("/app/language/options", test_options);
   g_test_add_func ("/app/language/batch", test_batch);
   g_test_add_func ("/app/language/interrupt", test_interrupt);
   int status = g_test_run ();

@@ -277,6 +277,11 @@ void ax_answer_unref(AxAnswer *a) {
     return;
   for (guint i = 0; i < a->n_boxes; i++)
     g_free((char *)a->boxes[i].label);
+  for (guint i = 0; i < a->n_options; i++) {
+    g_free(a->options[i].tag);
+    g_free(a->options[i].text);
+  }
+  g_free(a->options);
   g_free(a->boxes);
   g_free(a->sentences);
   g_free(a->instruction);
@@ -326,6 +331,12 @@ static AxAnswer *make_answer(AxImage *image, const AxRequest *request) {
     add_sentence(a, plain, "The heart is enlarged.", 0.9, "Heart", &heart);
     add_sentence(a, plain, "There is a small left pleural effusion.", 0.7, "Left costodiaphragmatic recess", &sulcus);
     add_sentence(a, plain, "No pneumothorax.", 0.3, NULL, NULL);
+    break;
+  case AX_TASK_CHOOSE:
+    a->options = g_new0(AxAnswerOption, 2);
+    a->options[a->n_options++] = (AxAnswerOption){g_strdup("(a)"), g_strdup("yes"), 0.75};
+    a->options[a->n_options++] = (AxAnswerOption){g_strdup("(b)"), g_strdup("no"), 0.25};
+    add_sentence(a, plain, "(a) yes", 0.75, NULL, NULL);
     break;
   case AX_TASK_LOCATE:
     a->nothing = strstr(request->text, "unicorn") != NULL;

@@ -146,6 +146,26 @@ static void test_json(void) {
   }
 }
 
+/* The probabilities of a question's options are kept. */
+static void test_options(void) {
+  g_autoptr(AxDocument) document = open_document();
+  g_autoptr(AxAsker) asker = ax_asker_new(document, session);
+  g_autoptr(JsonNode) node = NULL;
+  g_autoptr(AxExchange) back = NULL;
+  AxAnswer *answer;
+
+  load(document);
+  ax_asker_ask(asker, AX_TASK_CHOOSE, "Is the heart enlarged?", NULL, 0, NULL);
+  ax_test_wait(is_quiet, asker);
+  node = ax_exchange_to_json(at(asker, g_list_model_get_n_items(ax_asker_get_list(asker)) - 1));
+  back = ax_exchange_from_json(node);
+  answer = ax_exchange_get_answer(back);
+  g_assert_cmpuint(answer->n_options, ==, 2);
+  g_assert_cmpstr(answer->options[0].tag, ==, "(a)");
+  g_assert_cmpstr(answer->options[1].text, ==, "no");
+  g_assert_cmpfloat(answer->options[0].probability, ==, 0.75);
+}
+
 static void assert_marked(AxExchange *exchange, guint sentence, guint first, const char *prefix, const char *wanted) {
   g_autofree char *marked = ax_exchange_get_marked_sentence(exchange, sentence, first, prefix);
 
@@ -277,6 +297,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/ui/asker/conversation", test_conversation);
   g_test_add_func("/ui/asker/cancel", test_cancel);
   g_test_add_func("/ui/asker/json", test_json);
+  g_test_add_func("/ui/asker/options", test_options);
   g_test_add_func("/ui/asker/marked", test_marked);
   g_test_add_func("/ui/asker/mirrored", test_mirrored);
   g_test_add_func("/ui/asker/compare", test_compare);
