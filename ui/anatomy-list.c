@@ -1,6 +1,7 @@
 #include "ui/anatomy-list.h"
 
 #include "ui/color-swatch.h"
+#include "ui/names.h"
 #include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
@@ -147,18 +148,11 @@ void ax_anatomy_list_set_visibility(AxAnatomyList *self, AxVisibility *visibilit
 
 /* ---- order, headers, search ---- */
 
-/* Words that the engine says and that are shown in the reader's language. */
-G_GNUC_UNUSED static const char *const engine_words[] = {
-  N_("Lungs"), N_("Heart"), N_("Mediastinum"), N_("Bones"), N_("Diaphragm and abdomen"), N_("Preparing the image"), N_("Seeing edges"), N_("Seeing shapes"), N_("Finding structures"),
-  N_("Loading the model"), N_("Placing boxes"), N_("Describing structures"), N_("Retrieving sentences"),
-  N_("Reading the findings"), N_("Reading the question"),
-};
-
 static int compare_rows(GtkListBoxRow *a, GtkListBoxRow *b, gpointer data) {
   int ia = row_index(a), ib = row_index(b);
   int order = (int)ax_anatomy_group(ia) - (int)ax_anatomy_group(ib);
 
-  return order ? order : g_utf8_collate(ax_anatomy_name(ia), ax_anatomy_name(ib));
+  return order ? order : g_utf8_collate(ax_shown_structure(ia), ax_shown_structure(ib));
 }
 
 static void on_header_gone(gpointer data, GObject *eye) {
@@ -211,7 +205,8 @@ static gboolean filter_row(GtkListBoxRow *row, gpointer data) {
 
   if (!self->needle)
     return TRUE;
-  text = g_strconcat(ax_anatomy_name(i), "\n", ax_anatomy_short_name(i), "\n", gtk_label_get_text(GTK_LABEL(self->sentences[i])), NULL);
+  /* In the reader's language and in the model's. */
+  text = g_strconcat(ax_shown_structure(i), "\n", ax_shown_short_structure(i), "\n", ax_anatomy_name(i), "\n", ax_anatomy_short_name(i), "\n", gtk_label_get_text(GTK_LABEL(self->sentences[i])), NULL);
   folded = g_utf8_casefold(text, -1);
   return strstr(folded, self->needle) != NULL;
 }
@@ -256,7 +251,7 @@ static void add_row(AxAnatomyList *self, guint index) {
   GtkWidget *swatch = ax_color_swatch_new(index);
   GtkEventController *motion = gtk_event_controller_motion_new();
   /* Translators: name of a button; the structure follows. */
-  g_autofree char *eye_name = g_strdup_printf(_("Show box: %s"), ax_anatomy_name(index));
+  g_autofree char *eye_name = g_strdup_printf(_("Show box: %s"), ax_shown_structure(index));
 
   g_object_set_data(G_OBJECT(row), "ax-index", GUINT_TO_POINTER(index));
   gtk_widget_set_valign(swatch, GTK_ALIGN_START);
@@ -267,7 +262,7 @@ static void add_row(AxAnatomyList *self, guint index) {
   gtk_widget_set_valign(self->scores[index], GTK_ALIGN_START);
   gtk_widget_add_css_class(self->scores[index], "score");
   ax_tooltip_set(self->scores[index], _("Similarity of image and sentence (cosine, −1 to 1)"));
-  gtk_box_append(GTK_BOX(texts), make_label(ax_anatomy_name(index), "structure"));
+  gtk_box_append(GTK_BOX(texts), make_label(ax_shown_structure(index), "structure"));
   gtk_box_append(GTK_BOX(texts), self->sentences[index]);
   self->others[index] = make_label("", "others");
   gtk_widget_set_visible(self->others[index], FALSE);
@@ -303,11 +298,11 @@ static void describe_row(AxAnatomyList *self, guint i, const AxAnatomy *anatomy)
 
   if (anatomy && anatomy->n_retrieved > 0)
     /* Translators: structure, sentence, similarity of both. */
-    name = g_strdup_printf(_("%s: %s Similarity %.2f"), ax_anatomy_name(i), anatomy->retrieved[0].sentence, anatomy->retrieved[0].score);
+    name = g_strdup_printf(_("%s: %s Similarity %.2f"), ax_shown_structure(i), anatomy->retrieved[0].sentence, anatomy->retrieved[0].score);
   if (anatomy)
     /* Translators: left, top, right and bottom edge of a box in pixels. */
     place = g_strdup_printf(_("Box from %.0f, %.0f to %.0f, %.0f"), anatomy->box.x1, anatomy->box.y1, anatomy->box.x2, anatomy->box.y2);
-  gtk_accessible_update_property(GTK_ACCESSIBLE(self->rows[i]), GTK_ACCESSIBLE_PROPERTY_LABEL, name ? name : ax_anatomy_name(i),
+  gtk_accessible_update_property(GTK_ACCESSIBLE(self->rows[i]), GTK_ACCESSIBLE_PROPERTY_LABEL, name ? name : ax_shown_structure(i),
                                  GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, place ? place : "", -1);
 }
 

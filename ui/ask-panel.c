@@ -1,7 +1,9 @@
 #include "ui/ask-panel.h"
 
+#include "ui/names.h"
 #include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
+#include <string.h>
 
 static const AxTask entry_tasks[] = {AX_TASK_ASK, AX_TASK_LOCATE, AX_TASK_ANATOMY, AX_TASK_CHOOSE};
 
@@ -148,7 +150,8 @@ static void on_send(AxAskPanel *self) {
   if (!text[0] || kind >= G_N_ELEMENTS(entry_tasks) || (self->asker && ax_asker_get_busy(self->asker)))
     return;
   gtk_editable_set_text(GTK_EDITABLE(self->entry), "");
-  g_signal_emit(self, ask_signal, 0, (int)entry_tasks[kind], text);
+  /* A name is asked for in the model's language, also where it was typed in the reader's. */
+  g_signal_emit(self, ask_signal, 0, (int)entry_tasks[kind], ax_english_name(text));
 }
 
 static void on_stop(AxAskPanel *self) { ax_asker_cancel(self->asker); }
@@ -160,7 +163,7 @@ void ax_ask_panel_focus_entry(AxAskPanel *self, AxTask task) {
   gtk_widget_grab_focus(self->entry);
 }
 
-/* ---- making ---- */
+/* ---- tasks ---- */
 
 /* One word each: five of them stand in two lines. */
 static const char *short_title(AxTask task) {
@@ -183,21 +186,52 @@ static void add_task(AxAskPanel *self, AxTask task) {
   gtk_widget_set_focusable(gtk_widget_get_parent(button), FALSE); /* the button itself is */
 }
 
-/* Completion over structures and findings. */
+/* ---- completion over structures and findings ---- */
+
+enum { WORD_ENGLISH, WORD_SHOWN, N_WORD_COLUMNS };
+
+static void add_word(GtkListStore *words, const char *english) {
+  const char *shown = ax_shown_name(english);
+
+  gtk_list_store_insert_with_values(words, NULL, -1, WORD_ENGLISH, english, WORD_SHOWN, strcmp(shown, english) == 0 ? "" : shown, -1);
+}
+
+/* What is typed begins a word of the name, in the model's language or in the reader's. */
+static gboolean matches(GtkEntryCompletion *completion, const char *key, GtkTreeIter *iter, gpointer data) {
+  GtkTreeModel *words = gtk_entry_completion_get_model(completion);
+  gboolean found = FALSE;
+
+  for (int column = 0; column < N_WORD_COLUMNS && !found; column++) {
+    g_autofree char *word = NULL;
+
+    gtk_tree_model_get(words, iter, column, &word, -1);
+    found = word && g_str_match_string(key, word, TRUE);
+  }
+  return found;
+}
+
+/* The English name is what goes into the entry and to the model; its translation stands beside it. */
 static void add_completion(AxAskPanel *self) {
-  g_autoptr(GtkListStore) words = gtk_list_store_new(1, G_TYPE_STRING);
+  g_autoptr(GtkListStore) words = gtk_list_store_new(N_WORD_COLUMNS, G_TYPE_STRING, G_TYPE_STRING);
   g_autoptr(GtkEntryCompletion) completion = gtk_entry_completion_new();
+  GtkCellRenderer *shown = gtk_cell_renderer_text_new();
 
   for (guint i = 0; i < AX_N_ANATOMY; i++)
-    gtk_list_store_insert_with_values(words, NULL, -1, 0, ax_anatomy_name(i), -1);
+    add_word(words, ax_anatomy_name(i));
   for (guint i = 0; i < AX_TASK_N_LABELS; i++)
-    gtk_list_store_insert_with_values(words, NULL, -1, 0, ax_task_label(i), -1);
+    add_word(words, ax_task_label(i));
   gtk_entry_completion_set_model(completion, GTK_TREE_MODEL(words));
-  gtk_entry_completion_set_text_column(completion, 0);
+  gtk_entry_completion_set_text_column(completion, WORD_ENGLISH);
+  g_object_set(shown, "style", PANGO_STYLE_ITALIC, "xpad", 6, NULL);
+  gtk_cell_layout_pack_start(GTK_CELL_LAYOUT(completion), shown, FALSE);
+  gtk_cell_layout_add_attribute(GTK_CELL_LAYOUT(completion), shown, "text", WORD_SHOWN);
+  gtk_entry_completion_set_match_func(completion, matches, NULL, NULL);
   gtk_entry_completion_set_inline_completion(completion, FALSE);
   gtk_entry_completion_set_minimum_key_length(completion, 2);
   gtk_entry_set_completion(GTK_ENTRY(self->entry), completion);
 }
+
+/* ---- making ---- */
 
 static void make_entry_row(AxAskPanel *self) {
   g_autoptr(GPtrArray) names = g_ptr_array_new();

@@ -1,6 +1,7 @@
 #include "ui/box-layer.h"
 
 #include "engine/image/label-placement.h"
+#include "ui/names.h"
 #include <math.h>
 #include <string.h>
 
@@ -126,7 +127,7 @@ static Stroke stroke_of(AxBoxLayer *self, guint index) {
 }
 
 static void append_label(GtkSnapshot *snapshot, GtkWidget *widget, guint index, AxBox place, gboolean strong) {
-  g_autoptr(PangoLayout) layout = gtk_widget_create_pango_layout(widget, ax_anatomy_short_name(index));
+  g_autoptr(PangoLayout) layout = gtk_widget_create_pango_layout(widget, ax_shown_short_structure(index));
   GskRoundedRect outline;
   graphene_rect_t rect = GRAPHENE_RECT_INIT(place.x1, place.y1, place.x2 - place.x1, place.y2 - place.y1);
   GdkRGBA color = {.alpha = 1}, ground = {0.07, 0.07, 0.08, strong ? 0.95 : 0.72};
@@ -156,7 +157,7 @@ static void append_labels(AxBoxLayer *self, GtkWidget *widget, AxViewport *viewp
 
     if (!is_shown(self, i) || !(selected || hovered || is_main(i)))
       continue;
-    layout = gtk_widget_create_pango_layout(widget, ax_anatomy_short_name(i));
+    layout = gtk_widget_create_pango_layout(widget, ax_shown_short_structure(i));
     pango_layout_get_pixel_size(layout, &width, &height);
     labels[n] = (AxLabel){.box = ax_viewport_box_to_view(viewport, self->boxes[i]),
                           .width = width + 2 * LABEL_PADDING + 3,

@@ -1,5 +1,6 @@
 #include "ui/exchange-view.h"
 
+#include "ui/names.h"
 #include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
@@ -211,7 +212,7 @@ static char *evidence(AxExchange *exchange) {
       if (index >= AX_N_ANATOMY || seen[index])
         continue;
       seen[index] = TRUE;
-      g_string_append_printf(text, "%s%s", text->len ? "\n" : "", ax_anatomy_name(index));
+      g_string_append_printf(text, "%s%s", text->len ? "\n" : "", ax_shown_structure(index));
       if (answer->perception && answer->perception->anatomy[index].n_retrieved > 0)
         g_string_append_printf(text, ": %s %.2f", answer->perception->anatomy[index].retrieved[0].sentence,
                                answer->perception->anatomy[index].retrieved[0].score);

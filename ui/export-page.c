@@ -3,6 +3,7 @@
 
 #include "engine/image/label-placement.h"
 #include "ui/mark-draw.h"
+#include "ui/names.h"
 #include "ui/orientation.h"
 #include <glib/gi18n-lib.h>
 #include <pango/pangocairo.h>
@@ -204,7 +205,7 @@ static double draw_findings(AxExport *self, cairo_t *cr, double x, double y) {
     const AxFinding *finding = &self->perception->findings[i];
     g_autofree char *percent = g_strdup_printf(_("%.0f %%"), 100 * finding->probability);
 
-    draw_text(cr, finding->name, x, y, 130, 7.5, FALSE, 0.15);
+    draw_text(cr, ax_shown_name(finding->name), x, y, 130, 7.5, FALSE, 0.15);
     cairo_set_source_rgb(cr, 0.85, 0.85, 0.85);
     cairo_rectangle(cr, x + 132, y + 3, 60, 4);
     cairo_fill(cr);
@@ -249,7 +250,7 @@ static void draw_legend(AxExport *self, cairo_t *cr, double x, double y, double 
     return;
   y = draw_text(cr, _("Structures"), x, y, 0, 10, TRUE, 0.1) + 2;
   for (guint i = 0; i < AX_N_ANATOMY; i++) {
-    g_autofree char *text = g_strdup_printf("%u %s", i + 1, ax_anatomy_short_name(i));
+    g_autofree char *text = g_strdup_printf("%u %s", i + 1, ax_shown_short_structure(i));
 
     draw_text(cr, text, x + (i / rows) * 74.0, y + (i % rows) * 9.0, 0, 6.5, FALSE, self->shown[i] ? 0.15 : 0.6);
   }
@@ -320,7 +321,7 @@ void ax_export_draw_sentence_page(AxExport *self, cairo_t *cr, double width, dou
   for (guint i = 0; i < AX_N_ANATOMY; i++) {
     const AxAnatomy *a = &self->perception->anatomy[i];
     double x = i < AX_N_ANATOMY / 2 ? MARGIN : MARGIN + column + 24, rgb[3];
-    g_autofree char *name = g_strdup_printf("%u  %s", i + 1, a->name);
+    g_autofree char *name = g_strdup_printf("%u  %s", i + 1, ax_shown_structure(i));
     g_autofree char *sentence = a->n_retrieved > 0 ? g_strdup_printf("%s (%.2f)", a->retrieved[0].sentence, a->retrieved[0].score) : g_strdup("");
 
     if (i == AX_N_ANATOMY / 2)

@@ -1,5 +1,6 @@
 #include "ui/findings-bars.h"
 
+#include "ui/names.h"
 #include <glib/gi18n-lib.h>
 #include <math.h>
 
@@ -41,12 +42,12 @@ static GtkWidget *make_bar(const AxFinding *finding) {
   gtk_widget_set_size_request(bar, 56, -1);
   /* Translators: read by screen readers: a probability in percent and its word. */
   spoken = g_strdup_printf(_("%.0f %%, %s"), 100 * finding->probability, ax_findings_bars_word(finding->probability));
-  gtk_accessible_update_property(GTK_ACCESSIBLE(bar), GTK_ACCESSIBLE_PROPERTY_LABEL, finding->name, GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, spoken, -1);
+  gtk_accessible_update_property(GTK_ACCESSIBLE(bar), GTK_ACCESSIBLE_PROPERTY_LABEL, ax_shown_name(finding->name), GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, spoken, -1);
   return bar;
 }
 
 static void add_finding(AxFindingsBars *self, const AxFinding *finding, int row) {
-  GtkWidget *name = gtk_label_new(finding->name);
+  GtkWidget *name = gtk_label_new(ax_shown_name(finding->name));
   GtkWidget *percent = gtk_label_new(NULL);
   GtkWidget *word = gtk_label_new(ax_findings_bars_word(finding->probability));
   /* Translators: a probability in percent; %% is the percent sign. */

@@ -1,5 +1,6 @@
 #include "ui/mirror-view.h"
 
+#include "ui/names.h"
 #include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
 
@@ -84,19 +85,6 @@ static void on_row_selected(GtkListBox *list, GtkListBoxRow *row, AxMirrorView *
 
 /* ---- the table ---- */
 
-/* "Lung" of "L lung". */
-static char *pair_name(guint left) {
-  const char *name = ax_anatomy_short_name(left);
-  gunichar first;
-  char letter[7] = "";
-
-  if (g_str_has_prefix(name, "L "))
-    name += 2;
-  first = g_unichar_toupper(g_utf8_get_char(name));
-  g_unichar_to_utf8(first, letter);
-  return g_strconcat(letter, g_utf8_next_char(name), NULL);
-}
-
 static GtkWidget *cell(const char *text, int chars, float xalign) {
   GtkWidget *label = gtk_label_new(text);
 
@@ -129,8 +117,8 @@ static GtkWidget *make_side(gboolean kept) {
   return side;
 }
 
-static void add_pair(AxMirrorView *self, const AxFlipPair *pair) {
-  g_autofree char *name = pair_name(pair->left);
+static void add_pair(AxMirrorView *self, guint index, const AxFlipPair *pair) {
+  const char *name = ax_shown_pair(index);
   g_autofree char *left = g_strdup_printf("%.2f", pair->iou_left);
   g_autofree char *right = g_strdup_printf("%.2f", pair->iou_right);
   /* Translators: read by screen readers: structure, kept or lost, two numbers. */
@@ -149,7 +137,7 @@ static void fill_table(AxMirrorView *self, const AxPerception *plain, const AxPe
 
   ax_flip_compare(plain, mirrored, &report);
   for (guint i = 0; i < AX_N_PAIRS; i++)
-    add_pair(self, &report.pairs[i]);
+    add_pair(self, i, &report.pairs[i]);
   summary = g_strdup_printf(_("%u of %d pairs kept their side"), report.n_kept, AX_N_PAIRS);
   overlap = g_strdup_printf(_("Mean overlap of all %d structures: %.2f"), AX_N_ANATOMY, report.mean_iou);
   gtk_label_set_text(GTK_LABEL(self->summary), summary);

@@ -1,5 +1,6 @@
 #include "ui/round-editor.h"
 
+#include "ui/names.h"
 #include "ui/round-words.h"
 #include <glib/gi18n-lib.h>
 
@@ -31,6 +32,13 @@ static char *text_of(GtkEditable *entry) {
   return text;
 }
 
+/* Files and the model speak English; the teacher may also say the names that the window shows. */
+static char *english_of(GtkEditable *entry) {
+  g_autofree char *text = text_of(entry);
+
+  return g_strdup(ax_english_name(text));
+}
+
 /* Separated by semicolons, or by commas where there is none. */
 static char **words_of(GtkEditable *entry) {
   g_autofree char *text = text_of(entry);
@@ -40,7 +48,7 @@ static char **words_of(GtkEditable *entry) {
 
   for (guint i = 0; parts && parts[i]; i++)
     if (*g_strstrip(parts[i])) {
-      g_strv_builder_add(words, parts[i]);
+      g_strv_builder_add(words, ax_english_name(parts[i]));
       n++;
     }
   return n > 0 ? g_strv_builder_end(words) : NULL;
@@ -54,7 +62,7 @@ AxRoundCase *ax_round_editor_get_case(AxRoundEditor *self) {
   gboolean region = task == AX_ROUND_NAME || task == AX_ROUND_SIDE;
 
   if (task == AX_ROUND_FIND || task == AX_ROUND_DRAW || task == AX_ROUND_SIDE)
-    c->subject = text_of(self->subject);
+    c->subject = english_of(self->subject);
   if (task == AX_ROUND_FIND || task == AX_ROUND_DRAW)
     for (guint i = 0; i < self->n_boxes; i++)
       c->boxes[c->n_boxes++] = self->boxes[i];
@@ -225,8 +233,8 @@ AxRoundEditor *ax_round_editor_new(GtkWindow *parent, const char *image_path, co
   for (guint i = 0; i < self->n_boxes; i++)
     self->boxes[i] = ax_round_box(boxes[i]);
   if (structure) {
-    gtk_editable_set_text(self->subject, structure);
-    gtk_editable_set_text(self->names, structure);
+    gtk_editable_set_text(self->subject, ax_shown_name(structure));
+    gtk_editable_set_text(self->names, ax_shown_name(structure));
   }
   if (path) {
     g_autofree char *name = g_path_get_basename(path), *label = g_strdup_printf(_("Add to %s"), name);

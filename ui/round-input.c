@@ -1,5 +1,6 @@
 #include "ui/round-input.h"
 
+#include "ui/names.h"
 #include "ui/round-words.h"
 #include <glib/gi18n-lib.h>
 
@@ -99,7 +100,7 @@ static void add_controls(AxRoundInput *self) {
   switch (self->c->task) {
   case AX_ROUND_NAME:
     for (guint i = 0; self->c->choices && self->c->choices[i]; i++)
-      add_choice(self, self->c->choices[i]);
+      add_choice(self, ax_shown_name(self->c->choices[i]));
     if (!self->c->choices)
       add_entry(self);
     break;
@@ -155,7 +156,7 @@ AxRoundAnswer *ax_round_input_get_answer(AxRoundInput *self) {
   else if (self->c->task == AX_ROUND_NAME && choice >= 0)
     ax_round_answer_set_text(answer, self->c->choices[choice]);
   else if (self->entry)
-    ax_round_answer_set_text(answer, gtk_editable_get_text(GTK_EDITABLE(self->entry)));
+    ax_round_answer_set_text(answer, ax_english_name(gtk_editable_get_text(GTK_EDITABLE(self->entry)))); /* in either language */
   if (self->text) {
     GtkTextBuffer *buffer = gtk_text_view_get_buffer(GTK_TEXT_VIEW(self->text));
     GtkTextIter start, end;
@@ -179,7 +180,7 @@ void ax_round_input_set_answer(AxRoundInput *self, const AxRoundAnswer *answer) 
   if (!self->c)
     return;
   if (self->entry)
-    gtk_editable_set_text(GTK_EDITABLE(self->entry), answer->text ? answer->text : "");
+    gtk_editable_set_text(GTK_EDITABLE(self->entry), answer->text ? ax_shown_name(answer->text) : "");
   if (self->text)
     gtk_text_buffer_set_text(gtk_text_view_get_buffer(GTK_TEXT_VIEW(self->text)), answer->text ? answer->text : "", -1);
   if (self->c->task == AX_ROUND_SIDE && answer->side != AX_ROUND_NO_SIDE)

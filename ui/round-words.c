@@ -1,5 +1,6 @@
 #include "ui/round-words.h"
 
+#include "ui/names.h"
 #include <glib/gi18n-lib.h>
 
 const char *ax_round_task_name(AxRoundTask task) {
@@ -27,13 +28,13 @@ char *ax_round_question(const AxRoundCase *c) {
   if (c->question)
     return g_strdup(c->question);
   switch (c->task) {
-  case AX_ROUND_FIND: return g_strdup_printf(_("Where is it: %s?"), c->subject);
-  case AX_ROUND_DRAW: return g_strdup_printf(_("Where do you see this: %s?"), c->subject);
+  case AX_ROUND_FIND: return g_strdup_printf(_("Where is it: %s?"), ax_shown_name(c->subject));
+  case AX_ROUND_DRAW: return g_strdup_printf(_("Where do you see this: %s?"), ax_shown_name(c->subject));
   case AX_ROUND_NAME: return g_strdup(_("What is in the marked region?"));
   case AX_ROUND_SIDE:
     if (c->has_region)
       return g_strdup(_("On which side of the patient is the marked region? The picture may have been mirrored."));
-    return g_strdup_printf(_("On which side of the patient is this: %s?"), c->subject);
+    return g_strdup_printf(_("On which side of the patient is this: %s?"), ax_shown_name(c->subject));
   case AX_ROUND_IMPRESSION:
   default: return g_strdup(_("What is your impression?"));
   }
@@ -65,24 +66,22 @@ char *ax_round_answer_words(const AxRoundCase *c, const AxRoundAnswer *answer, c
   case AX_ROUND_DRAW: return boxes_words(answer->n_boxes, score);
   case AX_ROUND_SIDE:
     if (answer->text)
-      return g_strdup_printf("%s (%s)", ax_round_side_name(answer->side), answer->text);
+      return g_strdup_printf("%s (%s)", ax_round_side_name(answer->side), ax_shown_name(answer->text));
     return g_strdup(ax_round_side_name(answer->side));
-  case AX_ROUND_NAME:
+  case AX_ROUND_NAME: return g_strdup(answer->text ? ax_shown_name(answer->text) : "");
   case AX_ROUND_IMPRESSION:
   default: return g_strdup(answer->text ? answer->text : "");
   }
 }
 
 char *ax_round_accepted_words(const AxRoundCase *c) {
-  char **words = c->task == AX_ROUND_NAME ? c->names : c->findings;
-
   switch (c->task) {
   case AX_ROUND_FIND:
   case AX_ROUND_DRAW: return boxes_words(c->n_boxes, NULL);
   case AX_ROUND_SIDE: return g_strdup(ax_round_side_name(c->side));
-  case AX_ROUND_NAME:
+  case AX_ROUND_NAME: return ax_shown_names((const char *const *)c->names);
   case AX_ROUND_IMPRESSION:
-  default: return words ? g_strjoinv(", ", words) : g_strdup(_("no finding"));
+  default: return c->findings ? g_strjoinv(", ", c->findings) : g_strdup(_("no finding"));
   }
 }
 

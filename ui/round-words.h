@@ -1,5 +1,6 @@
 /* Teaching rounds in words. What lives here: questions, answers and verdicts of a round as people read and hear them, translated. Names of structures and
- * findings are the engine's, in English. May use engine/teaching; no GTK. Everything returned is freed with g_free. */
+ * findings that ui/names.h knows are translated too; other words stay the teacher's, and what an impression names stays English, as it has to be written.
+ * May use engine/teaching and ui/names.h; no GTK. Everything returned is freed with g_free. */
 #pragma once
 
 #include "engine/teaching/log.h"
