@@ -188,12 +188,14 @@ static void add_task(AxAskPanel *self, AxTask task) {
 
 /* ---- completion over structures and findings ---- */
 
-enum { WORD_ENGLISH, WORD_SHOWN, N_WORD_COLUMNS };
+enum { WORD_ENGLISH, WORD_SHOWN, WORD_LINES, N_WORD_COLUMNS };
 
 static void add_word(GtkListStore *words, const char *english) {
   const char *shown = ax_shown_name(english);
+  gboolean translated = strcmp(shown, english) != 0;
+  g_autofree char *lines = translated ? g_strdup_printf("%s\n%s", english, shown) : g_strdup(english);
 
-  gtk_list_store_insert_with_values(words, NULL, -1, WORD_ENGLISH, english, WORD_SHOWN, strcmp(shown, english) == 0 ? "" : shown, -1);
+  gtk_list_store_insert_with_values(words, NULL, -1, WORD_ENGLISH, english, WORD_SHOWN, translated ? shown : "", WORD_LINES, lines, -1);
 }
 
 /* What is typed begins a word of the name, in the model's language or in the reader's. */
@@ -201,7 +203,7 @@ static gboolean matches(GtkEntryCompletion *completion, const char *key, GtkTree
   GtkTreeModel *words = gtk_entry_completion_get_model(completion);
   gboolean found = FALSE;
 
-  for (int column = 0; column < N_WORD_COLUMNS && !found; column++) {
+  for (int column = WORD_ENGLISH; column <= WORD_SHOWN && !found; column++) {
     g_autofree char *word = NULL;
 
     gtk_tree_model_get(words, iter, column, &word, -1);
@@ -210,21 +212,21 @@ static gboolean matches(GtkEntryCompletion *completion, const char *key, GtkTree
   return found;
 }
 
-/* The English name is what goes into the entry and to the model; its translation stands beside it. */
+/* The English name is what goes into the entry and to the model; its translation stands below it. */
 static void add_completion(AxAskPanel *self) {
-  g_autoptr(GtkListStore) words = gtk_list_store_new(N_WORD_COLUMNS, G_TYPE_STRING, G_TYPE_STRING);
+  g_autoptr(GtkListStore) words = gtk_list_store_new(N_WORD_COLUMNS, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
   g_autoptr(GtkEntryCompletion) completion = gtk_entry_completion_new();
-  GtkCellRenderer *shown = gtk_cell_renderer_text_new();
+  GtkCellRenderer *lines = gtk_cell_renderer_text_new();
 
   for (guint i = 0; i < AX_N_ANATOMY; i++)
     add_word(words, ax_anatomy_name(i));
   for (guint i = 0; i < AX_TASK_N_LABELS; i++)
     add_word(words, ax_task_label(i));
   gtk_entry_completion_set_model(completion, GTK_TREE_MODEL(words));
-  gtk_entry_completion_set_text_column(completion, WORD_ENGLISH);
-  g_object_set(shown, "style", PANGO_STYLE_ITALIC, "xpad", 6, NULL);
-  gtk_cell_layout_pack_start(GTK_CELL_LAYOUT(completion), shown, FALSE);
-  gtk_cell_layout_add_attribute(GTK_CELL_LAYOUT(completion), shown, "text", WORD_SHOWN);
+  g_object_set(completion, "text-column", WORD_ENGLISH, NULL); /* the function of that name would show it by itself, too */
+  g_object_set(lines, "ellipsize", PANGO_ELLIPSIZE_END, NULL);
+  gtk_cell_layout_pack_start(GTK_CELL_LAYOUT(completion), lines, TRUE);
+  gtk_cell_layout_add_attribute(GTK_CELL_LAYOUT(completion), lines, "text", WORD_LINES);
   gtk_entry_completion_set_match_func(completion, matches, NULL, NULL);
   gtk_entry_completion_set_inline_completion(completion, FALSE);
   gtk_entry_completion_set_minimum_key_length(completion, 2);

@@ -55,6 +55,9 @@ static void on_painted(GObject *object, GAsyncResult *result, gpointer data) {
 
 /* ---- buttons ---- */
 
+/* What the bundled samples are called. */
+G_GNUC_UNUSED static const char *const bundled_names[] = {N_("Devices"), N_("Effusion opacity"), N_("Mirrored organs"), N_("Normal")};
+
 /* "Effusion opacity" of "effusion-opacity.png". */
 static char *sample_name(const char *path) {
   g_autofree char *name = g_filename_display_basename(path);
@@ -64,7 +67,7 @@ static char *sample_name(const char *path) {
     *dot = '\0';
   g_strdelimit(name, "-_", ' ');
   name[0] = g_ascii_toupper(name[0]);
-  return g_strdup(name);
+  return g_strdup(name[0] ? _(name) : name);
 }
 
 static void on_clicked(GtkButton *button, AxSampleGallery *self) {
@@ -72,15 +75,19 @@ static void on_clicked(GtkButton *button, AxSampleGallery *self) {
 }
 
 static void add_sample(AxSampleGallery *self, const char *path) {
-  GtkWidget *button = gtk_button_new(), *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6), *picture = gtk_picture_new();
   g_autofree char *name = sample_name(path);
+  GtkWidget *button = gtk_button_new(), *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6), *picture = gtk_picture_new(), *label = gtk_label_new(name);
   GWeakRef *weak = g_new0(GWeakRef, 1);
   g_autoptr(GTask) task = g_task_new(NULL, self->cancellable, on_painted, weak);
 
   g_weak_ref_init(weak, picture);
   gtk_widget_set_size_request(picture, SIDE, SIDE);
   gtk_box_append(GTK_BOX(box), picture);
-  gtk_box_append(GTK_BOX(box), gtk_label_new(name));
+  gtk_widget_set_halign(picture, GTK_ALIGN_CENTER); /* all as large, however long their names are */
+  gtk_label_set_wrap(GTK_LABEL(label), TRUE);
+  gtk_label_set_justify(GTK_LABEL(label), GTK_JUSTIFY_CENTER);
+  gtk_label_set_max_width_chars(GTK_LABEL(label), 14);
+  gtk_box_append(GTK_BOX(box), label);
   gtk_button_set_child(GTK_BUTTON(button), box);
   gtk_widget_add_css_class(button, "flat");
   gtk_widget_add_css_class(button, "sample");

@@ -1,6 +1,7 @@
 /* Two images side by side, and the images of the folder, in AxMainWindow. */
 #include "ui/window-private.h"
 
+#include "ui/image-words.h"
 #include "ui/settings.h"
 #include "ui/tooltip.h"
 #include <glib/gi18n-lib.h>
@@ -54,7 +55,9 @@ static void on_prior_perceived(AxMainWindow *self, gboolean mirrored) {
 }
 
 static void on_prior_failed(AxMainWindow *self, GError *error) {
-  ax_main_window_toast(self, error->message);
+  g_autofree char *words = ax_image_error_words(error);
+
+  ax_main_window_toast(self, words);
   if (!ax_document_get_image(self->prior))
     ax_main_window_close_prior(self);
 }

@@ -1,6 +1,7 @@
 #include "ui/window-private.h"
 
 #include "ui/folder.h"
+#include "ui/image-words.h"
 #include "ui/sample-gallery.h"
 #include "ui/session-file.h"
 #include "ui/tooltip.h"
@@ -72,11 +73,11 @@ static void update_progress(AxMainWindow *self) {
 
 static void update_image_status(AxMainWindow *self) {
   AxImage *image = ax_document_get_image(self->document);
-  g_autofree char *text = NULL;
+  g_autofree char *text = NULL, *kind = image ? ax_image_description_words(image) : NULL;
 
   /* Translators: width, height, what kind of file. */
   if (image)
-    text = g_strdup_printf(_("%d × %d pixels · %s"), ax_image_get_width(image), ax_image_get_height(image), ax_image_get_description(image));
+    text = g_strdup_printf(_("%d × %d pixels · %s"), ax_image_get_width(image), ax_image_get_height(image), kind);
   gtk_label_set_text(self->image_status, text ? text : "");
 }
 
@@ -116,9 +117,6 @@ static void update_model_status(AxMainWindow *self) {
     tip = g_strdup_printf(_("%s\nWithout the graphics processor: %s"), text, device.note);
   gtk_label_set_text(self->model_status, text ? text : "");
   ax_tooltip_set(GTK_WIDGET(self->model_status), tip ? tip : text);
-  ax_findings_bars_set_note(self->findings, error                                        ? text
-                                            : ax_document_get_busy(self->document) ? _("The model is looking…")
-                                                                                   : _("No answer yet. F5 looks again."));
   ax_findings_bars_set_note(self->findings, error ? text : ax_document_get_busy(self->document) ? _("The model is looking…") : _("No answer yet. F5 looks again."));
   ax_tooltip_set(self->caution, model ? ax_model_caution(model) : NULL);
 }
@@ -153,13 +151,14 @@ void ax_main_window_update(AxMainWindow *self) {
 /* The findings get the room that they need, up to half of it; the line can be moved until the room changes. */
 static gboolean place_findings(gpointer data) {
   AxMainWindow *self = data;
-  int height = gtk_widget_get_height(GTK_WIDGET(self->anatomy_paned)), natural, from, to, least;
+  int height = gtk_widget_get_height(GTK_WIDGET(self->anatomy_paned)), width = gtk_widget_get_width(self->findings_box), natural, from, to, least;
 
   self->placing = 0;
+  if (width <= 0 || height <= 0)
+    return G_SOURCE_REMOVE; /* a change of room comes when there is some */
   g_object_get(self->anatomy_paned, "min-position", &from, "max-position", &to, NULL);
-  gtk_widget_measure(self->findings_box, GTK_ORIENTATION_VERTICAL, gtk_widget_get_width(self->findings_box), &least, &natural, NULL, NULL);
-  if (height > 0)
-    gtk_paned_set_position(self->anatomy_paned, CLAMP(to + least - MIN(natural, height / 2), from, to));
+  gtk_widget_measure(self->findings_box, GTK_ORIENTATION_VERTICAL, width, &least, &natural, NULL, NULL);
+  gtk_paned_set_position(self->anatomy_paned, CLAMP(to + least - MIN(natural, height / 2), from, to));
   return G_SOURCE_REMOVE;
 }
 
@@ -224,11 +223,15 @@ static void on_perceived(AxMainWindow *self, gboolean mirrored) {
 
 static void on_failed(AxMainWindow *self, GError *error) {
   if (ax_document_get_state(self->document) == AX_DOCUMENT_FAILED) {
-    g_autofree char *markup = g_markup_escape_text(error->message, -1);
+    g_autofree char *words = ax_image_error_words(error), *markup = g_markup_escape_text(words, -1);
 
     adw_status_page_set_description(self->error_page, markup);
   } else {
-    ax_main_window_toast(self, error->message);
+    g_autofree char *words = ax_image_error_words(error);
+
+    ax_main_window_toast(self, words);
+    if (!self->placed)
+      place_findings_soon(self); /* a line says why there are none */
   }
   ax_main_window_update(self);
 }

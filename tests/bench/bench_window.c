@@ -91,11 +91,13 @@ static void type(const char *format, ...) {
 
 /* ---- what is asked of the main loop ---- */
 
-static gboolean is_perceived(gpointer data) { return ax_document_get_perception(window->document, FALSE) != NULL; }
-static gboolean is_mirrored(gpointer data) { return ax_document_get_perception(window->document, TRUE) != NULL; }
+/* Without a model nothing comes that could be waited for. */
+static gboolean is_answered(AxDocument *document, gboolean mirrored) { return ax_session_get_error(session) || ax_document_get_perception(document, mirrored); }
+static gboolean is_perceived(gpointer data) { return is_answered(window->document, FALSE); }
+static gboolean is_mirrored(gpointer data) { return is_answered(window->document, TRUE); }
 static gboolean is_settled(gpointer data) { return !ax_document_get_busy(window->document); }
 static gboolean is_quiet(gpointer data) { return !ax_asker_get_busy(window->asker); }
-static gboolean has_prior(gpointer data) { return ax_document_get_perception(window->prior, FALSE) != NULL; }
+static gboolean has_prior(gpointer data) { return is_answered(window->prior, FALSE); }
 static gboolean is_in_round(gpointer data) { return ax_main_window_is_in_round(window); }
 static gboolean is_case_there(gpointer data) { return !window->round || ax_round_view_is_loaded(window->round); }
 static gboolean has_model(gpointer data) { return ax_session_get_model(session) || ax_session_get_error(session); }
