@@ -74,6 +74,7 @@ static GtkLabel *add_note(AxFindingsBars *self, const char *text) {
   gtk_label_set_wrap(GTK_LABEL(note), TRUE);
   gtk_label_set_wrap_mode(GTK_LABEL(note), PANGO_WRAP_WORD_CHAR);
   gtk_label_set_xalign(GTK_LABEL(note), 0);
+  gtk_label_set_width_chars(GTK_LABEL(note), 20); /* or its height would be asked for at a width of one word */
   gtk_widget_set_hexpand(note, TRUE);
   gtk_widget_add_css_class(note, "dim-label");
   gtk_grid_attach(GTK_GRID(self->grid), note, 0, 0, 1, 1);
