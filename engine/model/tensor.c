@@ -1,13 +1,9 @@
 /* Arrays, parameters and the tape. See tensor.h. */
 #include "engine/model/tensor.h"
+#include "engine/model/pool.h"
 #include "kernels/kernels.h"
 #include <math.h>
 #include <string.h>
-
-typedef struct {
-  gpointer mem;
-  gsize    bytes;
-} Block;
 
 typedef struct {
   AxBackward fn;
@@ -19,20 +15,12 @@ struct _AxTape {
   gboolean   recording, paused, training;
   float      norm_momentum;
   guint64    seed, draws;
-  GArray    *free_blocks;      /* Block, sorted by size */
-  GHashTable *used;            /* memory -> pages of the block (lower half) and asked for (upper half) */
+  AxPool    *pool;
   GPtrArray *tensors;          /* AxTensor headers of this pass */
   GPtrArray *payloads;
   GArray    *steps;
-  gsize      bytes, peak;      /* of all blocks */
-  gsize      asked, most;      /* of what is in use, as it was asked for */
   const AxDevice *on;
-  gsize      missing;          /* blocks that did not fit, since the last reset */
 };
-
-#define PAGE ((gsize) 4096)
-/* Blocks may take this much more than passes ever used at once. */
-#define SLACK 1.5
 
 AxTape *
 ax_tape_new (gboolean recording)
@@ -53,114 +41,17 @@ ax_tape_new_on (const AxDevice *device, gboolean recording)
   tape->on = device;
   tape->recording = recording;
   tape->norm_momentum = 0.1f;
-  tape->free_blocks = g_array_new (FALSE, FALSE, sizeof (Block));
-  tape->used = g_hash_table_new (NULL, NULL);
+  tape->pool = ax_pool_new (device);
   tape->tensors = g_ptr_array_new_with_free_func (g_free);
   tape->payloads = g_ptr_array_new_with_free_func (g_free);
   tape->steps = g_array_new (FALSE, FALSE, sizeof (Step));
   return tape;
 }
 
-static gpointer
-block_use (AxTape *tape, gpointer mem, gsize block, gsize bytes)
-{
-  g_hash_table_insert (tape->used, mem, GSIZE_TO_POINTER (block / PAGE | bytes / PAGE << 32));
-  tape->asked += bytes;
-  tape->most = MAX (tape->most, tape->asked);
-  return mem;
-}
-
-/* Gives the largest free block back to the system. */
-static void
-drop_largest (AxTape *tape)
-{
-  Block b = g_array_index (tape->free_blocks, Block, tape->free_blocks->len - 1);
-  g_array_set_size (tape->free_blocks, tape->free_blocks->len - 1);
-  tape->bytes -= b.bytes;
-  tape->on->free (b.mem);
-}
-
-/* An address for a block that a device has no memory for: all work is skipped from here on, so nothing ever goes there. Far outside of what processes use. */
-static gpointer
-missing_block (AxTape *tape, gsize bytes)
-{
-  g_autofree char *what = g_strdup_printf ("out of memory: %" G_GSIZE_FORMAT " MiB more for one array, %" G_GSIZE_FORMAT " MiB in use", (bytes >> 20) + 1, tape->on->taken () >> 20);
-  tape->on->fail (what);
-  return (gpointer) (~(guintptr) 0 - (++tape->missing << 12) + 1);
-}
-
-static gpointer
-block_take (AxTape *tape, gsize bytes)
-{
-  bytes = (MAX (bytes, 64) + PAGE - 1) & ~(PAGE - 1);
-  const gsize limit = (gsize) (SLACK * (double) MAX (tape->most, tape->asked + bytes));
-  const gboolean full = tape->bytes + bytes > limit;
-  /* Best fit; a block more than a quarter too large is left for a larger tensor, so that memory does not creep up. But when passes differ in size, each
-   * would get blocks of its own: then blocks of up to twice the size do, and what is larger still is given back to the system. */
-  for (guint i = 0; i < tape->free_blocks->len; i++)
-    {
-      Block b = g_array_index (tape->free_blocks, Block, i);
-      if (b.bytes >= bytes)
-        {
-          if (b.bytes > bytes + (full ? bytes : bytes / 4) + 65536)
-            break;
-          g_array_remove_index (tape->free_blocks, i);
-          return block_use (tape, b.mem, b.bytes, bytes);
-        }
-    }
-  while (tape->bytes + bytes > limit && tape->free_blocks->len > 0)
-    drop_largest (tape);
-  gpointer mem = tape->on->alloc (bytes);
-  while (mem == NULL && tape->free_blocks->len > 0)
-    {
-      drop_largest (tape);
-      mem = tape->on->alloc (bytes);
-    }
-  if (mem == NULL && tape->on->host)
-    g_error ("Out of memory: %" G_GSIZE_FORMAT " bytes for one activation", bytes);
-  if (mem == NULL)
-    return missing_block (tape, bytes);
-  tape->bytes += bytes;
-  tape->peak = MAX (tape->peak, tape->bytes);
-  return block_use (tape, mem, bytes, bytes);
-}
-
-static void
-block_insert (AxTape *tape, Block b)
-{
-  guint lo = 0, hi = tape->free_blocks->len;
-  while (lo < hi)
-    {
-      guint mid = (lo + hi) / 2;
-      if (g_array_index (tape->free_blocks, Block, mid).bytes < b.bytes)
-        lo = mid + 1;
-      else
-        hi = mid;
-    }
-  g_array_insert_val (tape->free_blocks, lo, b);
-}
-
-static void
-block_give (AxTape *tape, gpointer mem)
-{
-  gsize pages = GPOINTER_TO_SIZE (g_hash_table_lookup (tape->used, mem));
-  if (pages == 0)
-    return;                    /* a reshaped view, or given back already */
-  g_hash_table_remove (tape->used, mem);
-  tape->asked -= (pages >> 32) * PAGE;
-  block_insert (tape, (Block){ mem, (pages & G_MAXUINT32) * PAGE });
-}
-
 void
 ax_tape_reset (AxTape *tape)
 {
-  GHashTableIter it;
-  gpointer mem, pages;
-  g_hash_table_iter_init (&it, tape->used);
-  while (g_hash_table_iter_next (&it, &mem, &pages))
-    block_insert (tape, (Block){ mem, (GPOINTER_TO_SIZE (pages) & G_MAXUINT32) * PAGE });
-  g_hash_table_remove_all (tape->used);
-  tape->asked = tape->missing = 0;
+  ax_pool_reset (tape->pool);
   g_ptr_array_set_size (tape->tensors, 0);
   g_ptr_array_set_size (tape->payloads, 0);
   g_array_set_size (tape->steps, 0);
@@ -173,10 +64,7 @@ ax_tape_free (AxTape *tape)
   if (tape == NULL)
     return;
   ax_tape_reset (tape);
-  for (guint i = 0; i < tape->free_blocks->len; i++)
-    tape->on->free (g_array_index (tape->free_blocks, Block, i).mem);
-  g_array_unref (tape->free_blocks);
-  g_hash_table_unref (tape->used);
+  ax_pool_free (tape->pool);
   g_ptr_array_unref (tape->tensors);
   g_ptr_array_unref (tape->payloads);
   g_array_unref (tape->steps);
@@ -188,7 +76,7 @@ void     ax_tape_pause (AxTape *tape, gboolean paused) { tape->paused = paused; 
 gboolean ax_tape_training (const AxTape *tape) { return tape->training; }
 void     ax_tape_set_norm_momentum (AxTape *tape, float momentum) { tape->norm_momentum = momentum; }
 float    ax_tape_norm_momentum (const AxTape *tape) { return tape->norm_momentum; }
-gsize    ax_tape_peak_bytes (const AxTape *tape) { return tape->peak; }
+gsize    ax_tape_peak_bytes (const AxTape *tape) { return ax_pool_peak (tape->pool); }
 
 void
 ax_tape_set_training (AxTape *tape, gboolean training, guint64 seed)
@@ -216,7 +104,7 @@ ax_tensor_new (AxTape *tape, gboolean needs_grad, int ndim, const int *shape)
       t->n *= (gsize) shape[i];
     }
   t->needs_grad = needs_grad && ax_tape_recording (tape);
-  t->data = block_take (tape, t->n * sizeof (float));
+  t->data = ax_pool_take (tape->pool, t->n * sizeof (float));
   g_ptr_array_add (tape->tensors, t);
   return t;
 }
@@ -224,14 +112,14 @@ ax_tensor_new (AxTape *tape, gboolean needs_grad, int ndim, const int *shape)
 gpointer
 ax_tape_scratch (AxTape *tape, gsize bytes)
 {
-  return block_take (tape, bytes);
+  return ax_pool_take (tape->pool, bytes);
 }
 
 void
 ax_tape_give (AxTape *tape, gpointer scratch)
 {
   if (scratch != NULL)
-    block_give (tape, scratch);
+    ax_pool_give (tape->pool, scratch);
 }
 
 void
@@ -239,7 +127,7 @@ ax_tensor_release (AxTape *tape, AxTensor *t)
 {
   if (ax_tape_recording (tape) || t == NULL)
     return;
-  block_give (tape, t->data);
+  ax_pool_give (tape->pool, t->data);
   t->data = NULL;
 }
 
@@ -266,7 +154,7 @@ ax_tensor_grad (AxTape *tape, AxTensor *t)
 {
   if (t->grad == NULL)
     {
-      t->grad = block_take (tape, t->n * sizeof (float));
+      t->grad = ax_pool_take (tape->pool, t->n * sizeof (float));
       tape->on->zero (t->grad, t->n * sizeof (float));
     }
   return t->grad;
@@ -278,7 +166,7 @@ gpointer
 ax_tape_host (AxTape *tape, gsize bytes)
 {
   if (tape->on->host)
-    return block_take (tape, bytes);
+    return ax_pool_take (tape->pool, bytes);
   gpointer mem = g_malloc (MAX (bytes, 1));
   g_ptr_array_add (tape->payloads, mem);
   return mem;
@@ -289,7 +177,7 @@ ax_tape_send (AxTape *tape, gconstpointer host, gsize bytes)
 {
   if (tape->on->host)
     return (gpointer) host;
-  gpointer mem = block_take (tape, bytes);
+  gpointer mem = ax_pool_take (tape->pool, bytes);
   tape->on->upload (mem, host, bytes);
   return mem;
 }
@@ -371,8 +259,8 @@ ax_tape_backward (AxTape *tape)
       if (s->out->grad != NULL)
         s->fn (tape, s->out, s->payload);
       /* Steps before this one only read their own inputs and outputs, so this output is no longer needed. */
-      block_give (tape, s->out->grad);
-      block_give (tape, s->out->data);
+      ax_pool_give (tape->pool, s->out->grad);
+      ax_pool_give (tape->pool, s->out->data);
     }
 }
 

@@ -69,7 +69,8 @@ test_changing_sizes (void)
       g_assert_cmpmem (ax_parameters_get (params, "w")->t.grad, WIDTH * WIDTH * sizeof (float), ax_parameters_get (again, "w")->t.grad, WIDTH * WIDTH * sizeof (float));
     }
   g_test_message ("one pass of the largest size takes %.1f MB, all sizes one after the other %.1f MB", (double) alone / 1e6, (double) ax_tape_peak_bytes (tape) / 1e6);
-  g_assert_cmpuint (ax_tape_peak_bytes (tape), <=, alone + alone / 2);
+  /* Parts of chunks serve any size: what is above the largest pass alone is the ends of chunks that were cut otherwise. */
+  g_assert_cmpuint (ax_tape_peak_bytes (tape), <=, alone + alone / 4);
 }
 
 static void
