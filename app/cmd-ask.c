@@ -133,6 +133,10 @@ print_rest (const AxAnswer *a)
     const AxAnswerBox *b = &a->boxes[i];
     cli_print ("  [%u] %-40s %6.0f %6.0f %6.0f %6.0f  %3.0f %%\n", i + 1, b->label != NULL ? b->label : "", b->box.x1, b->box.y1, b->box.x2, b->box.y2, 100 * b->confidence);
   }
+  for (guint i = 0; i < a->n_sentences; i++)
+    if (a->sentences[i].heart_ratio > 0)
+      cli_print ("  \"%.*s\": the cardiothoracic ratio measured from the boxes is %.2f\n", (int) (a->sentences[i].end - a->sentences[i].start), a->plain + a->sentences[i].start,
+                 a->sentences[i].heart_ratio);
   for (guint i = 0; i < a->n_options; i++)
     cli_print ("  %s %-40s %5.1f %%\n", a->options[i].tag, a->options[i].text, 100 * a->options[i].probability);
   if (a->stopped == AX_STOPPED_LENGTH)

@@ -84,6 +84,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxPerception, ax_perception_unref)
 #define AX_MISFIT_LIMIT 0.014
 double ax_perception_misfit (const AxPerception *p);
 
+/* The cardiothoracic ratio of the boxes: the heart's width as a share of the width from one lung's outer border to the other's; 0 where they give none. */
+double ax_perception_heart_ratio (const AxPerception *p);
+
 /* Left/right consistency between the answer on the image and the answer on its mirror image (spec section 11). */
 typedef struct {
   guint left, right;             /* indices of the pair */
@@ -221,6 +224,7 @@ typedef struct {
   double confidence;             /* geometric mean of the probabilities of its tokens, 0..1 */
   guint n_structures;            /* structures that it names or whose boxes lie in it: indices into AxPerception.anatomy, to be lit up */
   guint8 structures[8];
+  double heart_ratio;            /* ax_perception_heart_ratio() where the sentence says otherwise of the heart's size (engine/session/heart.h); else 0 */
 } AxAnswerSentence;
 
 /* An option of the question with its probability: that of the option's letter, the mean (of log odds) of asking with the options in either order, so that their

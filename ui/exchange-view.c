@@ -167,7 +167,7 @@ static const char probability_note[] =
 static GtkWidget *make_sentence(AxExchangeView *self, guint i) {
   AxAnswer *answer = ax_exchange_get_answer(self->exchange);
   GtkWidget *row = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0), *texts = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
-  g_autofree char *text = ax_exchange_get_sentence(self->exchange, i), *marked = ax_exchange_get_marked_sentence(self->exchange, i, 1, ""), *note = NULL;
+  g_autofree char *text = ax_exchange_get_sentence(self->exchange, i), *marked = ax_exchange_get_marked_sentence(self->exchange, i, 1, ""), *note = NULL, *against = NULL;
   AxReason reason;
   AxVerdict verdict = ax_exchange_get_verdict(self->exchange, i, &reason, NULL);
   const char *said = verdict_text(verdict, reason);
@@ -175,11 +175,22 @@ static GtkWidget *make_sentence(AxExchangeView *self, guint i) {
   GtkWidget *label = make_text(marked, NULL), *small;
 
   /* Translators: a probability in percent; then what the reader said, or nothing. */
+  if (answer->sentences[i].heart_ratio > 0)
+    /* Translators: beside a sentence that says otherwise of the heart's size; a ratio such as 0.57. */
+    against = g_strdup_printf(_("cardiothoracic ratio measured from the boxes: %.2f"), answer->sentences[i].heart_ratio);
   note = g_strdup_printf(said ? _("word probability %.0f %% · %s") : _("word probability %.0f %%"), 100 * answer->sentences[i].confidence, said);
   small = make_text(note, "sentence");
   ax_tooltip_set(small, _(probability_note));
   gtk_box_append(GTK_BOX(texts), label);
   gtk_box_append(GTK_BOX(texts), small);
+  if (against) {
+    g_autofree char *both = g_strdup_printf("%s · %s", note, against);
+    GtkWidget *measured = make_text(against, "sentence");
+
+    gtk_box_append(GTK_BOX(texts), measured);
+    g_free(note);
+    note = g_steal_pointer(&both);
+  }
   gtk_box_append(GTK_BOX(row), texts);
   gtk_widget_add_css_class(row, "answer-sentence");
   if (verdict == AX_VERDICT_REJECTED)

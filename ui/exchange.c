@@ -204,6 +204,8 @@ static void add_sentences(JsonBuilder *b, AxExchange *self) {
     add_number(b, "start", s->start);
     add_number(b, "end", s->end);
     add_number(b, "confidence", s->confidence);
+    if (s->heart_ratio > 0)
+      add_number(b, "heart_ratio", s->heart_ratio);
     json_builder_set_member_name(b, "structures");
     json_builder_begin_array(b);
     for (guint k = 0; k < s->n_structures; k++)
@@ -354,6 +356,7 @@ static void read_sentences(AxExchange *self, AxAnswer *a, JsonArray *array) {
       s->end++;
     s->end = MAX(s->end, s->start);
     s->confidence = CLAMP(get_number(object, "confidence"), 0, 1);
+    s->heart_ratio = CLAMP(get_number(object, "heart_ratio"), 0, 1);
     for (guint k = 0; k < length_of(structures, G_N_ELEMENTS(s->structures)); k++) {
       double index = number(json_array_get_element(structures, k));
 

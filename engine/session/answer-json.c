@@ -25,6 +25,11 @@ write_sentences (AxJson *json, const AxAnswer *a)
     for (guint k = 0; k < s->n_structures && a->perception != NULL; k++)
       write_structure (json, a->perception, s->structures[k]);
     ax_json_end (json);
+    if (s->heart_ratio > 0) { /* what the boxes say against it */
+      ax_json_begin_inline_object (json, "measured");
+      ax_json_number (json, "cardiothoracic_ratio", s->heart_ratio, RATIO_DECIMALS);
+      ax_json_end (json);
+    }
     ax_json_end (json);
   }
   ax_json_end (json);

@@ -7,6 +7,7 @@
 #define BOX_DECIMALS 2
 #define SCORE_DECIMALS 4
 #define MS_DECIMALS 1
+#define RATIO_DECIMALS 2
 
 void ax_json_write_box   (AxJson *json, const char *key, AxBox box);
 void ax_json_write_image (AxJson *json, const AxPerception *p, const char *path);

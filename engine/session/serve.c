@@ -2,6 +2,7 @@
 #include "engine/session/serve.h"
 #include "engine/model/gemma_generate.h"
 #include "engine/session/choose.h"
+#include "engine/session/heart.h"
 #include <math.h>
 #include <string.h>
 
@@ -546,6 +547,7 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
   answer->instruction = g_steal_pointer (&instruction);
   answer->mirrored = s->mirror;
   answer->perception = ax_perception_ref (s->perception);
+  ax_answer_check_heart (answer);
   answer->n_prompt = (guint) prompt;
   answer->n_reused = (guint) reused;
   if (choice)

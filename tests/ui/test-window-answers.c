@@ -144,6 +144,16 @@ static AxExchange *exchange_at(AxMainWindow *window, guint i) {
 static gboolean is_quiet(gpointer window) { return !ax_asker_get_busy(AX_MAIN_WINDOW(window)->asker); }
 static gboolean is_speaking(gpointer window) { return ax_exchange_get_plain(exchange_at(window, g_list_model_get_n_items(ax_asker_get_list(AX_MAIN_WINDOW(window)->asker)) - 1))[0] != 0; }
 
+/* Whether a label somewhere in it begins with these words. */
+static gboolean says(GtkWidget *widget, const char *words) {
+  if (GTK_IS_LABEL(widget) && g_str_has_prefix(gtk_label_get_text(GTK_LABEL(widget)), words))
+    return TRUE;
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child))
+    if (says(child, words))
+      return TRUE;
+  return FALSE;
+}
+
 /* A case is read: report, sentences that light their boxes and the reverse, a verdict; a region described; a phrase that is not there; a question
  * stopped in the middle. All of it is there again in another window. */
 static void test_ask(void) {
@@ -166,7 +176,11 @@ static void test_ask(void) {
   ax_canvas_set_hovered(window->canvas, ax_anatomy_find("Heart"));
   g_assert_true(gtk_widget_has_css_class(ax_exchange_view_get_row(view, 0), "hovered"));
   g_assert_false(gtk_widget_has_css_class(ax_exchange_view_get_row(view, 1), "hovered"));
+  /* what the boxes say against a sentence stands beside it */
+  ax_exchange_get_answer(exchange_at(window, 0))->sentences[0].heart_ratio = 0.57;
   ax_exchange_set_verdict(exchange_at(window, 0), 1, AX_VERDICT_REJECTED, AX_REASON_SEVERITY, NULL);
+  g_assert_true(says(ax_exchange_view_get_row(view, 0), "cardiothoracic ratio measured from the boxes: 0.57"));
+  g_assert_false(says(ax_exchange_view_get_row(view, 1), "cardiothoracic ratio measured"));
   /* a region without a box, then with one */
   ax_test_focus(GTK_WINDOW(window));
   gtk_widget_grab_focus(GTK_WIDGET(window->canvas));
@@ -209,6 +223,8 @@ static void test_ask(void) {
   g_assert_cmpuint(g_list_model_get_n_items(ax_asker_get_list(window->asker)), ==, 4);
   g_assert_cmpint(ax_exchange_get_verdict(exchange_at(window, 0), 1, &reason, NULL), ==, AX_VERDICT_REJECTED);
   g_assert_cmpint(reason, ==, AX_REASON_SEVERITY);
+  g_assert_cmpfloat(ax_exchange_get_answer(exchange_at(window, 0))->sentences[0].heart_ratio, ==, 0.57);
+  g_assert_true(says(GTK_WIDGET(window->ask_panel), "cardiothoracic ratio measured from the boxes: 0.57"));
   g_assert_cmpuint(ax_exchange_get_n_boxes(exchange_at(window, 0)), ==, 2);
   ax_fixture_close_window(window);
 }
