@@ -1,7 +1,7 @@
 /* span_attention.c: attention in which each query sees at most two runs of keys, forward and backward, without a matrix of all scores.
  *
- * Work is cut into blocks of 64 queries of one head. A block walks over tiles of keys that any of its queries sees; forward keeps the running maximum,
- * sum and output of each query (online softmax), backward recomputes the probabilities of a tile from the stored log of the sum. Gradients of
+ * Work is cut into blocks of queries, forward of all heads that share keys, backward of one head. A block walks over tiles of keys that any of its queries sees;
+ * forward keeps the running maximum, sum and output of each query (online softmax), backward recomputes the probabilities of a tile from the stored log of the sum. Gradients of
  * keys and values are sums over queries: a piece of the backward pass is a fixed share of one head's queries with partial sums of its own, which are
  * added in the order of the pieces. */
 #include "kernels/cpu/span_attention.h"
@@ -98,36 +98,51 @@ ax_span_sum_partial (AxSpanCut *cut)
 
 /* ---- forward ---- */
 
+/* Queries of a block: of all the heads that share keys, ROWS rows together, so that a tile of keys and values is packed once for them all and few queries share the
+ * edge of a window. A lone head's block is as large as backward's. */
+#define ROWS 128
+static size_t
+block_of (const AxSpanShape *s)
+{
+  const size_t n = ROWS / (s->heads / s->kv_heads);
+  return n > QUERIES ? QUERIES : n < 16 ? 16 : n;
+}
+
 static void
 forward_piece (void *ctx, size_t begin, size_t end)
 {
   const Args *g = ctx;
   const AxSpanShape *s = g->s;
-  float *scores = ax_scratch (AX_SCRATCH_PIECE, QUERIES * KEYS * sizeof *scores);
+  const size_t group = s->heads / s->kv_heads, block = block_of (s), most = block * group;
+  float *scores = ax_scratch (AX_SCRATCH_PIECE, most * (KEYS + 2 * s->hd + 2) * sizeof *scores + most * sizeof (AxSpan));
+  float *q = scores + most * KEYS, *out = q + most * s->hd, *top = out + most * s->hd, *sum = top + most;
+  AxSpan *spans = (AxSpan *) (void *) (sum + most);
   for (size_t piece = begin; piece < end; piece++) {
-    /* the heads of a block follow each other, so that its keys and values are still in cache */
-    const size_t head = piece % s->heads, first = piece / s->heads * QUERIES, kv = head / (s->heads / s->kv_heads) * s->hd;
-    const size_t rows = s->tq - first < QUERIES ? s->tq - first : QUERIES;
-    float *out = g->out + first * s->ldo + head * s->hd, top[QUERIES], sum[QUERIES];
+    const size_t kv = piece % s->kv_heads, first = piece / s->kv_heads * block, at = kv * s->hd;
+    const size_t n_queries = s->tq - first < block ? s->tq - first : block, rows = n_queries * group;
     size_t range[2][2];
-    for (size_t r = 0; r < rows; r++) {
+    for (size_t r = 0; r < rows; r++) { /* a query's heads follow each other */
+      memcpy (q + r * s->hd, g->q + (first + r / group) * s->ldq + (kv * group + r % group) * s->hd, s->hd * sizeof *q);
+      spans[r] = g->spans[first + r / group];
       top[r] = -INFINITY;
       sum[r] = 0;
-      memset (out + r * s->ldo, 0, s->hd * sizeof *out);
     }
-    const int ranges = ax_span_ranges (g->spans + first, rows, range);
+    memset (out, 0, rows * s->hd * sizeof *out);
+    const int ranges = ax_span_ranges (g->spans + first, n_queries, range);
     for (int i = 0; i < ranges; i++)
       for (size_t key = range[i][0]; key < range[i][1]; key += KEYS) {
         const size_t n = range[i][1] - key < KEYS ? range[i][1] - key : KEYS;
-        ax_gemm_serial (false, true, rows, n, s->hd, 1, g->q + first * s->ldq + head * s->hd, s->ldq, g->k + key * s->ldk + kv, s->ldk, 0, scores, n);
-        g->t->span_softmax (rows, n, key, s->scale, g->spans + first, scores, top, sum, s->hd, s->ldo, out);
-        ax_gemm_serial (false, false, rows, s->hd, n, 1, scores, n, g->v + key * s->ldv + kv, s->ldv, 1, out, s->ldo);
+        ax_gemm_serial (false, true, rows, n, s->hd, 1, q, s->hd, g->k + key * s->ldk + at, s->ldk, 0, scores, n);
+        g->t->span_softmax (rows, n, key, s->scale, spans, scores, top, sum, s->hd, s->hd, out);
+        ax_gemm_serial (false, false, rows, s->hd, n, 1, scores, n, g->v + key * s->ldv + at, s->ldv, 1, out, s->hd);
       }
     for (size_t r = 0; r < rows; r++) {
+      const size_t query = first + r / group, head = kv * group + r % group;
       if (sum[r] > 0)
-        g->t->scale (s->hd, 1 / sum[r], out + r * s->ldo);
+        g->t->scale (s->hd, 1 / sum[r], out + r * s->hd);
+      memcpy (g->out + query * s->ldo + head * s->hd, out + r * s->hd, s->hd * sizeof *out);
       if (g->lse)
-        g->lse[head * s->tq + first + r] = sum[r] > 0 ? (float) ((double) top[r] + log ((double) sum[r])) : -INFINITY;
+        g->lse[head * s->tq + query] = sum[r] > 0 ? (float) ((double) top[r] + log ((double) sum[r])) : -INFINITY;
     }
   }
 }
@@ -140,7 +155,7 @@ ax_span_attention_forward (const AxSpanShape *s, const AxSpan *spans, const floa
     return;
   }
   Args g = { .t = ax_table (), .s = s, .spans = spans, .q = q, .k = k, .v = v, .lse = lse, .out = out };
-  ax_parallel_for ((s->tq + QUERIES - 1) / QUERIES * s->heads, 1, forward_piece, &g);
+  ax_parallel_for ((s->tq + block_of (s) - 1) / block_of (s) * s->kv_heads, 1, forward_piece, &g);
 }
 
 /* ---- backward ---- */
