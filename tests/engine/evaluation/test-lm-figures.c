@@ -11,6 +11,7 @@
 #include "engine/evaluation/lm_parse.h"
 #include "engine/training/instruct_words.h"
 #include "engine/training/split.h"
+#include "tests/engine/training/nih.h"
 
 #define BIT(x) (1u << (x))
 
@@ -115,16 +116,9 @@ typedef struct {
 static gboolean
 real_load (Real *real, gboolean quick)
 {
-  g_autofree char *dir = g_build_filename (g_getenv ("AX_SHARED"), "data", "nih", NULL), *split_file = g_build_filename (g_getenv ("AX_SOURCE_ROOT"), "data", "splits", "nih.csv", NULL);
-  if (!g_file_test (dir, G_FILE_TEST_IS_DIR)) {
-    g_test_skip ("no ../shared/data/nih");
+  g_autoptr (AxSplit) split = NULL;
+  if (!nih_load (&real->dataset, &split))
     return FALSE;
-  }
-  g_autoptr (GError) error = NULL;
-  real->dataset = ax_dataset_load (dir, &error);
-  g_assert_no_error (error);
-  g_autoptr (AxSplit) split = ax_split_load (split_file, &error);
-  g_assert_no_error (error);
   real->images = ax_split_images (split, real->dataset, AX_SPLIT_TEST);
   real->n = real->images->len;
   real->facts = g_new0 (AxImageFacts *, real->n + 1);

@@ -217,27 +217,61 @@ static void test_apm_training (gconstpointer on) { apm_case (on, TRUE, TRUE); }
 typedef struct { gboolean merge; AxGemmaStore store; const char *name; } LmCase;
 
 /* The authors' first greedy tokens after a prompt with image and objects, by recorded steps on a card. */
+/* The reference's tiny model, and its case with an image and objects. */
+typedef struct {
+  Tiny      *tiny;
+  AxWeights *expected;
+  float     *image, *objects;    /* [16, ...], [36, ...] */
+  gint32    *ids;                /* [n] */
+  gsize      n;
+} Injected;
+
+/* FALSE after g_test_skip(). */
+static gboolean
+injected_open (Injected *in)
+{
+  g_autoptr (GError) error = NULL;
+  gsize count;
+  *in = (Injected){ .tiny = tiny_open (TINY_LORA | TINY_VOCABULARY | TINY_HEADS) };
+  if (in->tiny == NULL)
+    return FALSE;
+  g_autofree char *path = tiny_path ("reference/F_lm_tiny", "expected.safetensors");
+  in->expected = ax_weights_open (path, &error);
+  g_assert_no_error (error);
+  in->image = tiny_tensor (in->expected, "inject.image_embeddings", &count);
+  in->objects = tiny_tensor (in->expected, "inject.object_embeddings", &count);
+  in->ids = tiny_ids (in->expected, "inject.ids", &in->n);
+  return TRUE;
+}
+
+static void
+injected_clear (Injected *in)
+{
+  g_clear_pointer (&in->tiny, tiny_free);
+  g_clear_pointer (&in->expected, ax_weights_unref);
+  g_free (in->image);
+  g_free (in->objects);
+  g_free (in->ids);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Injected, injected_clear)
+
 static void
 serve (const AxDevice *on, AxGemmaStore store, gboolean merge)
 {
   g_autoptr (GError) error = NULL;
-  gsize n, count;
-  g_autoptr (Tiny) tiny = tiny_open (TINY_LORA | TINY_VOCABULARY | TINY_HEADS);
-  if (tiny == NULL)
+  g_auto (Injected) in = { 0 };
+  gsize count;
+  if (!injected_open (&in))
     return;
-  g_autofree char *path = tiny_path ("reference/F_lm_tiny", "expected.safetensors");
-  g_autoptr (AxWeights) expected = ax_weights_open (path, &error);
-  g_assert_no_error (error);
-  g_autofree float *image = tiny_tensor (expected, "inject.image_embeddings", &count), *objects = tiny_tensor (expected, "inject.object_embeddings", &count);
-  g_autofree gint32 *ids = tiny_ids (expected, "inject.ids", &n), *wanted = tiny_ids (expected, "inject.generated_ids", &count);
-  g_autofree float *logits = tiny_tensor (expected, "inject.logits", &count);
+  g_autofree gint32 *wanted = tiny_ids (in.expected, "inject.generated_ids", &count);
+  g_autofree float *logits = tiny_tensor (in.expected, "inject.logits", &count);
   const AxGemmaOptions options = { .store = store, .lora_alpha = 16, .merge_lora = merge, .device = on };
-  g_autoptr (AxGemma) gemma = tiny_gemma (tiny, &options);
+  g_autoptr (AxGemma) gemma = tiny_gemma (in.tiny, &options);
   g_assert_true (ax_gemma_device (gemma) == on);
   g_autofree float *image_rows = g_new (float, 16 * 128), *object_rows = g_new (float, 36 * 128);
-  ax_gemma_project (gemma, FALSE, 16, image, image_rows);
-  ax_gemma_project (gemma, TRUE, 36, objects, object_rows);
-  const AxGemmaInput input = { ids, (int) n, image_rows, 16, object_rows };
+  ax_gemma_project (gemma, FALSE, 16, in.image, image_rows);
+  ax_gemma_project (gemma, TRUE, 36, in.objects, object_rows);
+  const AxGemmaInput input = { in.ids, (int) in.n, image_rows, 16, object_rows };
   g_autoptr (AxGemmaState) state = ax_gemma_state_new (gemma, 72, &error);
   g_assert_no_error (error);
   AxGemmaSampling sampling = ax_gemma_sampling_default ();
@@ -286,7 +320,7 @@ serve (const AxDevice *on, AxGemmaStore store, gboolean merge)
   /* A second state takes the prefix over. */
   g_autoptr (AxGemmaState) other = ax_gemma_state_new (gemma, 60, &error);
   ax_gemma_state_copy (other, state, 40);
-  const AxGemmaInput rest = { ids + 40, 8, NULL, 0, object_rows };
+  const AxGemmaInput rest = { in.ids + 40, 8, NULL, 0, object_rows };
   g_assert_true (ax_gemma_state_prefill (other, &rest, TRUE, NULL, NULL, &error));
   if (store == AX_GEMMA_F32)
     check ("logits behind a copied prefix", ax_gemma_state_logits (other), logits + 47 * 557, 557, TOLERANCE);
@@ -340,28 +374,21 @@ lm_pass (AxGemma *gemma, AxTape *tape, const gint32 *ids, const float *image, co
 static void
 lm_case (const AxDevice *on, gboolean vocabulary)
 {
-  g_autoptr (GError) error = NULL;
-  gsize n, count;
-  g_autoptr (Tiny) tiny = tiny_open (TINY_LORA | TINY_VOCABULARY | TINY_HEADS);
-  if (tiny == NULL)
+  g_auto (Injected) in = { 0 };
+  if (!injected_open (&in))
     return;
-  g_autofree char *path = tiny_path ("reference/F_lm_tiny", "expected.safetensors");
-  g_autoptr (AxWeights) expected = ax_weights_open (path, &error);
-  g_assert_no_error (error);
-  g_autofree float *image = tiny_tensor (expected, "inject.image_embeddings", &count), *objects = tiny_tensor (expected, "inject.object_embeddings", &count);
-  g_autofree gint32 *ids = tiny_ids (expected, "inject.ids", &n);
   Results results[2] = { results_new (), results_new () };
   for (int k = 0; k < 2; k++)
     {
       const AxDevice *device = k ? on : ax_device_cpu ();
       const AxGemmaOptions options = { .store = AX_GEMMA_F32, .lora_alpha = 16, .lora_dropout = 0.1, .vocabulary = vocabulary, .device = device,
                                        .added_first = vocabulary ? 0 : 520, .added_count = vocabulary ? 0 : 6 };
-      g_autoptr (AxGemma) gemma = tiny_gemma (tiny, &options);
+      g_autoptr (AxGemma) gemma = tiny_gemma (in.tiny, &options);
       ax_gemma_init (gemma, 5);
       ax_gemma_set_trainable (gemma, AX_GEMMA_TRAIN_HEADS | AX_GEMMA_TRAIN_LORA | (vocabulary ? AX_GEMMA_TRAIN_VOCABULARY : AX_GEMMA_TRAIN_ADDED));
       ax_parameters_prepare (ax_gemma_parameters (gemma), TRUE);
       g_autoptr (AxTape) tape = ax_tape_new_on (device, TRUE);
-      lm_pass (gemma, tape, ids, image, objects, &results[k]);
+      lm_pass (gemma, tape, in.ids, in.image, in.objects, &results[k]);
     }
   results_compare (&results[1], &results[0], GRAD_TOLERANCE);
   told (on);

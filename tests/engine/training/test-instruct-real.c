@@ -7,6 +7,7 @@
 #include "engine/training/instruct_build.h"
 #include "engine/training/instruct_phrases.h"
 #include "engine/training/instruct_words.h"
+#include "tests/engine/training/nih.h"
 
 typedef struct {
   AxDataset *dataset;
@@ -18,17 +19,9 @@ static gboolean
 real_load (Real *real)
 {
   memset (real, 0, sizeof *real);
-  g_autofree char *dir = g_build_filename (g_getenv ("AX_SHARED"), "data", "nih", NULL);
-  g_autofree char *split_file = g_build_filename (g_getenv ("AX_SOURCE_ROOT"), "data", "splits", "nih.csv", NULL);
-  if (!g_file_test (dir, G_FILE_TEST_IS_DIR)) {
-    g_test_skip ("no ../shared/data/nih");
+  g_autoptr (AxSplit) split = NULL;
+  if (!nih_load (&real->dataset, &split))
     return FALSE;
-  }
-  g_autoptr (GError) error = NULL;
-  real->dataset = ax_dataset_load (dir, &error);
-  g_assert_no_error (error);
-  g_autoptr (AxSplit) split = ax_split_load (split_file, &error);
-  g_assert_no_error (error);
   AxInstructConfig config = { 0 };
   ax_instruct_config_defaults (&config);
   for (guint p = 0; p < AX_SPLIT_N; p++)
