@@ -11,6 +11,8 @@
 #define MARGIN 24.0
 #define PANEL 236.0
 #define FOOTER 40.0
+/* Beside its number and its colour, whatever letters a name has. */
+#define LEFT_TO_RIGHT "\xe2\x80\x8e"
 
 /* ---- text ---- */
 
@@ -250,9 +252,14 @@ static void draw_legend(AxExport *self, cairo_t *cr, double x, double y, double 
     return;
   y = draw_text(cr, _("Structures"), x, y, 0, 10, TRUE, 0.1) + 2;
   for (guint i = 0; i < AX_N_ANATOMY; i++) {
-    g_autofree char *text = g_strdup_printf("%u %s", i + 1, ax_shown_short_structure(i));
+    g_autofree char *text = g_strdup_printf(LEFT_TO_RIGHT "%u %s", i + 1, ax_shown_short_structure(i));
+    g_autoptr(PangoLayout) layout = make_layout(cr, text, 6.5, FALSE, 72);
+    double grey = self->shown[i] ? 0.15 : 0.6;
 
-    draw_text(cr, text, x + (i / rows) * 74.0, y + (i % rows) * 9.0, 0, 6.5, FALSE, self->shown[i] ? 0.15 : 0.6);
+    pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
+    cairo_set_source_rgb(cr, grey, grey, grey);
+    cairo_move_to(cr, x + (i / rows) * 74.0, y + (i % rows) * 9.0);
+    pango_cairo_show_layout(cr, layout);
   }
 }
 
@@ -321,7 +328,7 @@ void ax_export_draw_sentence_page(AxExport *self, cairo_t *cr, double width, dou
   for (guint i = 0; i < AX_N_ANATOMY; i++) {
     const AxAnatomy *a = &self->perception->anatomy[i];
     double x = i < AX_N_ANATOMY / 2 ? MARGIN : MARGIN + column + 24, rgb[3];
-    g_autofree char *name = g_strdup_printf("%u  %s", i + 1, ax_shown_structure(i));
+    g_autofree char *name = g_strdup_printf(LEFT_TO_RIGHT "%u  %s", i + 1, ax_shown_structure(i));
     g_autofree char *sentence = a->n_retrieved > 0 ? g_strdup_printf("%s (%.2f)", a->retrieved[0].sentence, a->retrieved[0].score) : g_strdup("");
 
     if (i == AX_N_ANATOMY / 2)

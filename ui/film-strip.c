@@ -57,7 +57,7 @@ static AxFilm *film_new(const char *path) {
 
 struct _AxFilmStrip {
   GtkWidget parent_instance;
-  GtkWidget *scrolled, *view;
+  GtkWidget *scrolled, *view, *empty;
   GListStore *films;
   GtkSingleSelection *selection;
   char *folder;
@@ -210,6 +210,8 @@ static void forget(AxFilmStrip *self) {
   g_clear_pointer(&self->folder, g_free);
   if (self->films)
     g_list_store_remove_all(self->films);
+  if (self->empty)
+    gtk_widget_set_visible(self->empty, TRUE);
   self->drawn = 0;
 }
 
@@ -223,6 +225,7 @@ static void read_folder(AxFilmStrip *self, const char *folder, gboolean bare) {
   for (guint i = 0; paths[i]; i++)
     g_ptr_array_add(films, film_new(paths[i]));
   g_list_store_splice(self->films, 0, 0, films->pdata, films->len);
+  gtk_widget_set_visible(self->empty, films->len == 0);
 }
 
 void ax_film_strip_set_path(AxFilmStrip *self, const char *path) {
@@ -257,6 +260,7 @@ static void ax_film_strip_dispose(GObject *object) {
 
   forget(self);
   g_clear_pointer(&self->scrolled, gtk_widget_unparent);
+  g_clear_pointer(&self->empty, gtk_widget_unparent);
   g_clear_object(&self->films);
   if (self->pool)
     g_thread_pool_free(g_steal_pointer(&self->pool), FALSE, FALSE); /* cancelled jobs end at once, by themselves */
@@ -294,6 +298,12 @@ static void ax_film_strip_init(AxFilmStrip *self) {
   g_object_set(self->scrolled, "vscrollbar-policy", GTK_POLICY_NEVER, NULL);
   gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(self->scrolled), self->view);
   gtk_widget_set_parent(self->scrolled, GTK_WIDGET(self));
+  self->empty = gtk_label_new(_("The other images of the folder stand here; this one is of no folder."));
+  gtk_label_set_wrap(GTK_LABEL(self->empty), TRUE);
+  gtk_widget_add_css_class(self->empty, "dim-label");
+  gtk_widget_set_margin_top(self->empty, 12);
+  gtk_widget_set_margin_bottom(self->empty, 12);
+  gtk_widget_set_parent(self->empty, GTK_WIDGET(self));
 }
 
 GtkWidget *ax_film_strip_new(void) { return g_object_new(AX_TYPE_FILM_STRIP, NULL); }

@@ -11,6 +11,7 @@
 static gboolean is_quiet(gpointer window) { return !ax_asker_get_busy(AX_MAIN_WINDOW(window)->asker); }
 static gboolean has_prior(gpointer window) { return ax_document_get_perception(AX_MAIN_WINDOW(window)->prior, FALSE) != NULL; }
 static gboolean has_error(gpointer window) { return ax_document_get_error(ax_main_window_get_document(window)) != NULL; }
+static gboolean is_prior_failed(gpointer window) { return ax_document_get_error(AX_MAIN_WINDOW(window)->prior) != NULL; }
 static gboolean is_playing(gpointer window) { return ax_main_window_is_in_round(window) && ax_round_view_is_loaded(AX_MAIN_WINDOW(window)->round); }
 
 /* The whole text is where the pointer finds it. */
@@ -107,6 +108,12 @@ static void test_no_model(void) {
 
   ax_test_wait(has_error, window);
   check_state(window, "no model");
+  activate(window, "win.film-strip");
+  ax_main_window_compare(window, ax_fixture.second);
+  ax_test_wait(is_prior_failed, window);
+  check_state(window, "no model: film strip and compare");
+  activate(window, "win.mirror");
+  check_state(window, "no model: mirror test");
   ax_fixture_close_window(window);
 }
 
