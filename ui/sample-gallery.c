@@ -3,6 +3,7 @@
 #include "ui/folder.h"
 #include "ui/install.h"
 #include "ui/thumbnail.h"
+#include <adwaita.h>
 #include <glib/gi18n-lib.h>
 
 #define SIDE 132
@@ -76,14 +77,16 @@ static void on_clicked(GtkButton *button, AxSampleGallery *self) {
 
 static void add_sample(AxSampleGallery *self, const char *path) {
   g_autofree char *name = sample_name(path);
-  GtkWidget *button = gtk_button_new(), *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6), *picture = gtk_picture_new(), *label = gtk_label_new(name);
+  GtkWidget *button = gtk_button_new(), *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6), *picture = gtk_picture_new(), *label = gtk_label_new(name), *clamp = adw_clamp_new();
   GWeakRef *weak = g_new0(GWeakRef, 1);
   g_autoptr(GTask) task = g_task_new(NULL, self->cancellable, on_painted, weak);
 
   g_weak_ref_init(weak, picture);
   gtk_widget_set_size_request(picture, SIDE, SIDE);
-  gtk_box_append(GTK_BOX(box), picture);
-  gtk_widget_set_halign(picture, GTK_ALIGN_CENTER); /* all as large, however long their names are */
+  gtk_box_append(GTK_BOX(box), clamp);
+  adw_clamp_set_child(ADW_CLAMP(clamp), picture); /* all as large, however long their names are */
+  adw_clamp_set_maximum_size(ADW_CLAMP(clamp), SIDE);
+  adw_clamp_set_tightening_threshold(ADW_CLAMP(clamp), SIDE);
   gtk_label_set_wrap(GTK_LABEL(label), TRUE);
   gtk_label_set_justify(GTK_LABEL(label), GTK_JUSTIFY_CENTER);
   gtk_label_set_max_width_chars(GTK_LABEL(label), 14);
