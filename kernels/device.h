@@ -26,7 +26,7 @@ extern "C" {
   X (activation_backward) X (dropout) X (sigmoid) X (sum_squares) X (column_sums) X (adamw) X (f16_to_f32) X (f32_to_f16) X (bf16_to_f32) \
   X (f32_to_bf16) X (batchnorm_fold) X (batchnorm_track) X (rows_gather) X (rows_scatter) X (rows_axpy) X (columns_fill) X (gated_rows_forward) \
   X (gated_rows_backward) X (heads_forward) X (heads_backward) X (cache_store) X (step_begin) X (argmax_rows) X (choose_token) X (sigmoid_backward) \
-  X (squares_add)
+  X (squares_add) X (uniform_rows)
 
 typedef struct AxDevice AxDevice;
 struct AxDevice {
@@ -54,6 +54,9 @@ struct AxDevice {
   void *(*recorded) (void);
   void (*replay) (void *graph);
   void (*forget) (void *graph);
+  /* Whether products of float32 may round their factors to TF32 (ten bits of fraction, 2^-11 of each at most) where the device has such instructions; not at first.
+   * For training; the host never does. */
+  void (*allow_tf32) (bool allow);
   unsigned (*epoch) (void);                                /* grows when memory has moved that graphs recorded before then use: forget those */
 #define X(name) __typeof__ (ax_##name) *name;
   AX_DEVICE_OPERATIONS (X)

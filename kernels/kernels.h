@@ -65,6 +65,7 @@ typedef struct {
   int n, h, w;            /* images, input height and width */
   int ic, oc;             /* channels */
   int kh, kw, stride, pad;
+  int bf16;               /* 1: products in bfloat16 with float32 sums where the machine has such instructions (the card): both factors are rounded, 2^-8 of each at most */
 } AxConvShape;            /* output height = (h + 2 pad - kh) / stride + 1 */
 
 typedef struct AxConv AxConv;   /* one shape and its packed weights; not to be used by two threads at once */
@@ -108,6 +109,10 @@ void ax_rows_gather (size_t n, size_t d, int32_t first, size_t count, const int3
 void ax_rows_scatter (size_t n, size_t d, int32_t first, size_t count, const int32_t *index, float alpha, const float *dy, float *dx);
 /* y[r,:] += alpha[r] x[r,:] */
 void ax_rows_axpy (size_t rows, size_t d, const float *alpha, const float *x, float *y);
+/* Numbers that are worked out where they are needed, for benchmarks: x[rows,cols] uniform in [-scale, scale), a row by its number alone. Row r begins with the state
+ * seed ^ (first + r) * 2654435761, each element takes state = 1664525 state + 1013904223 (all modulo 2^32) and is scale * (state as a signed number) / 2^31,
+ * rounded once each: the same bits everywhere. */
+void ax_uniform_rows (size_t rows, size_t cols, uint32_t seed, uint32_t first, float scale, float *x);
 /* x[r, from..to) = value, rows ldx elements apart. */
 void ax_columns_fill (size_t rows, size_t ldx, size_t from, size_t to, float value, float *x);
 

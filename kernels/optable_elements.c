@@ -344,6 +344,34 @@ adamw_reference (const int *d, void *const *a, double *const *value, double *con
   }
 }
 
+/* ---- numbers by their place: d = rows cols seed first; the definition, and no error at all ---- */
+
+static int
+uniform_arrays (const int *d, AxOpArray *a)
+{
+  a[0] = (AxOpArray) { "x", AX_OP_OUT, AX_OP_F32, (Z) d[0] * (Z) d[1], 0, 0 };
+  return 1;
+}
+
+static void
+uniform_run (void *state, const int *d, void *const *a)
+{
+  ax_uniform_rows ((Z) d[0], (Z) d[1], (uint32_t) d[2] * 977u, (uint32_t) d[3], 0.37f, a[0]);
+}
+
+static void
+uniform_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+{
+  for (Z r = 0; r < (Z) d[0]; r++) {
+    uint32_t x = ((uint32_t) d[2] * 977u) ^ ((uint32_t) d[3] + (uint32_t) r) * 2654435761u;
+    for (Z i = 0; i < (Z) d[1]; i++) {
+      x = x * 1664525u + 1013904223u;
+      const float wide = (float) (int32_t) x * 0x1p-31f, scaled = 0.37f * wide;
+      value[0][r * (Z) d[1] + i] = (double) scaled;
+    }
+  }
+}
+
 /* ---- storage types: d = n ---- */
 
 #define CONVERT(name, from, to, in_type, out_type, in_lo, in_hi)                                                                       \
@@ -383,6 +411,7 @@ const AxOp ax_ops_elements[] = {
   { "dropout", "n percent", { 1, 0 }, { 3000, 90 }, { 70001, 10 }, { { 4194304, 10 } }, ENTRY (dropout) },
   { "sum_squares", "n", { 1 }, { 3000 }, { 70001 }, BIG, ENTRY (sum_squares) },
   { "adamw", "n t", { 1, 1 }, { 3000, 40 }, { 70001, 3 }, { { 4194304, 5 } }, ENTRY (adamw) },
+  { "uniform_rows", "rows cols seed first", { 1, 1, 0, 0 }, { 9, 700, 4000000, 5000000 }, { 60, 2000, 5, 7 }, { { 1638, 2560, 1, 1 } }, ENTRY (uniform) },
   { "f16_to_f32", "n", { 1 }, { 3000 }, { 70001 }, BIG, ENTRY (f16_to_f32) },
   { "f32_to_f16", "n", { 1 }, { 3000 }, { 70001 }, BIG, ENTRY (f32_to_f16) },
   { "bf16_to_f32", "n", { 1 }, { 3000 }, { 70001 }, BIG, ENTRY (bf16_to_f32) },

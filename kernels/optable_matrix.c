@@ -232,13 +232,20 @@ conv_arrays (const int *d, AxOpArray *a)
 }
 
 static void *
-conv_setup (const int *d, void *const *a)
+conv_new (const int *d, void *const *a, bool bf16)
 {
-  const Conv c = conv_of (d);
+  Conv c = conv_of (d);
+  c.s.bf16 = bf16;
   AxConv *conv = ax_conv_new (&c.s, d[8], true);
   ax_conv_set_weights (conv, a[1], a[2], a[3]);
   return conv;
 }
+
+static void *conv_setup (const int *d, void *const *a) { return conv_new (d, a, false); }
+static void *conv_bf16_setup (const int *d, void *const *a) { return conv_new (d, a, true); }
+
+/* With products in bfloat16 both factors of a term are rounded. */
+#define BF16_PRODUCT (2 * 0x1p-8 + 0x1p-16)
 
 static void
 conv_teardown (void *state)
@@ -253,13 +260,14 @@ conv_run (void *state, const int *d, void *const *a)
 }
 
 static void
-conv_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+conv_reference_with (const int *d, void *const *a, double u, double *const *value, double *const *bound)
 {
   const Conv c = conv_of (d);
   const Z taps = (Z) d[5] * (Z) d[5], ic = (Z) d[3], oc = (Z) d[4];
   for (Z at = 0; at < c.out; at++) {
     const Z o = at % oc, ox = at / oc % c.ow, oy = at / oc / c.ow % c.oh, n = at / oc / c.ow / c.oh;
     double sum = (double) F (3)[o] + (d[9] ? (double) F (5)[at] : 0), magnitude = fabs ((double) F (3)[o]) + (d[9] ? fabs ((double) F (5)[at]) : 0);
+    const double others = magnitude;
     for (Z t = 0; t < taps; t++) {
       const int iy = (int) oy * d[6] - d[7] + (int) t / d[5], ix = (int) ox * d[6] - d[7] + (int) t % d[5];
       if (iy < 0 || iy >= d[1] || ix < 0 || ix >= d[2])
@@ -272,8 +280,20 @@ conv_reference (const int *d, void *const *a, double *const *value, double *cons
       }
     }
     value[4][at] = d[8] && sum < 0 ? 0 : sum;
-    bound[4][at] = (double) (ic * taps + 4) * AX_U * magnitude; /* terms, bias, residual, and the rounding of weight times scale */
+    bound[4][at] = (double) (ic * taps + 4) * AX_U * magnitude + u * (magnitude - others); /* terms, bias, residual, and the rounding of weight times scale */
   }
+}
+
+static void
+conv_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+{
+  conv_reference_with (d, a, 0, value, bound);
+}
+
+static void
+conv_bf16_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+{
+  conv_reference_with (d, a, BF16_PRODUCT, value, bound);
 }
 
 /* d = n h w ic oc k stride pad accumulate */
@@ -299,7 +319,7 @@ conv_data_run (void *state, const int *d, void *const *a)
 
 /* Visits every (output, tap) pair that an input element meets: the definition of the transpose. */
 static void
-conv_data_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+conv_data_reference_with (const int *d, void *const *a, double u, double *const *value, double *const *bound)
 {
   const Conv c = conv_of (d);
   const Z taps = (Z) d[5] * (Z) d[5], ic = (Z) d[3], oc = (Z) d[4];
@@ -323,8 +343,20 @@ conv_data_reference (const int *d, void *const *a, double *const *value, double 
   for (Z at = 0; at < c.in; at++) {
     const double before = d[8] ? (double) F (4)[at] : 0;
     value[4][at] += before;
-    bound[4][at] = (double) (oc * taps + 3) * AX_U * (bound[4][at] + fabs (before));
+    bound[4][at] = (double) (oc * taps + 3) * AX_U * (bound[4][at] + fabs (before)) + u * bound[4][at];
   }
+}
+
+static void
+conv_data_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+{
+  conv_data_reference_with (d, a, 0, value, bound);
+}
+
+static void
+conv_data_bf16_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+{
+  conv_data_reference_with (d, a, BF16_PRODUCT, value, bound);
 }
 
 /* d = n h w ic oc k stride pad */
@@ -351,13 +383,14 @@ conv_weights_run (void *state, const int *d, void *const *a)
 }
 
 static void
-conv_weights_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+conv_weights_reference_with (const int *d, void *const *a, double u, double *const *value, double *const *bound)
 {
   const Conv c = conv_of (d);
   const Z taps = (Z) d[5] * (Z) d[5], ic = (Z) d[3], oc = (Z) d[4], pixels = c.out / oc;
   for (Z at = 0; at < c.weights; at++) {
     const Z t = at % taps, i = at / taps % ic, o = at / taps / ic;
     double sum = (double) F (5)[at], magnitude = fabs (sum);
+    const double before = magnitude;
     for (Z out = 0; out < pixels; out++) {
       const Z ox = out % c.ow, oy = out / c.ow % c.oh, n = out / c.ow / c.oh;
       const int iy = (int) oy * d[6] - d[7] + (int) t / d[5], ix = (int) ox * d[6] - d[7] + (int) t % d[5];
@@ -368,7 +401,7 @@ conv_weights_reference (const int *d, void *const *a, double *const *value, doub
       magnitude += fabs (p);
     }
     value[5][at] = sum;
-    bound[5][at] = (double) (pixels + 2) * AX_U * magnitude;
+    bound[5][at] = (double) (pixels + 2) * AX_U * magnitude + u * (magnitude - before);
   }
   for (Z o = 0; o < oc; o++) {
     double sum = 0, magnitude = 0;
@@ -379,6 +412,18 @@ conv_weights_reference (const int *d, void *const *a, double *const *value, doub
     value[6][o] = sum + (double) F (6)[o];
     bound[6][o] = 2 * AX_U * (fabs (sum) + fabs ((double) F (6)[o])) + (double) pixels * AX_UD * magnitude;
   }
+}
+
+static void
+conv_weights_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+{
+  conv_weights_reference_with (d, a, 0, value, bound);
+}
+
+static void
+conv_weights_bf16_reference (const int *d, void *const *a, double *const *value, double *const *bound)
+{
+  conv_weights_reference_with (d, a, BF16_PRODUCT, value, bound);
 }
 
 /* ---- attention: d = batch heads tq tk hd probs; q, k, v have rows of heads*hd + 3, so that strides are tested ---- */
@@ -565,6 +610,17 @@ const AxOp ax_ops_matrix[] = {
     { { 16, 256, 256, 1, 64, 7, 2, 3 }, { 16, 64, 64, 64, 64, 3, 1, 1 }, { 16, 32, 32, 128, 128, 3, 1, 1 }, { 16, 16, 16, 256, 256, 3, 1, 1 }, { 16, 8, 8, 512, 512, 3, 1, 1 },
       { 16, 64, 64, 64, 128, 3, 2, 1 } },
     conv_weights_arrays, conv_setup, conv_weights_run, conv_teardown, conv_weights_reference, conv_flops },
+  /* Where the machine has no such products, these are the entries above again. Channels of 8, 16 and others, so that both ways of reading them are drawn. */
+  { "conv_bf16", "n h w ic oc k stride pad relu residual", { 1, 1, 1, 7, 7, 1, 1, 0, 0, 0 }, { 4, 20, 19, 8, 17, 3, 2, 2, 1, 1 }, { 1, 21, 17, 16, 24, 3, 1, 1, 1, 1 },
+    { { 1, 512, 512, 1, 64, 7, 2, 3, 1 }, { 1, 256, 256, 64, 64, 3, 1, 1, 1, 1 }, { 1, 64, 64, 256, 256, 3, 1, 1, 1, 1 }, { 1, 32, 32, 512, 512, 3, 1, 1, 1, 1 },
+      { 1, 64, 64, 1024, 256, 1, 1, 0, 1 }, { 1, 256, 256, 256, 64, 1, 1, 0, 1 }, { 16, 64, 64, 256, 256, 3, 1, 1 } },
+    conv_arrays, conv_bf16_setup, conv_run, conv_teardown, conv_bf16_reference, conv_flops },
+  { "conv_bf16_backward_data", "n h w ic oc k stride pad add", { 1, 1, 1, 7, 7, 1, 1, 0, 0 }, { 5, 19, 18, 17, 8, 3, 2, 2, 1 }, { 1, 21, 17, 16, 24, 3, 1, 1, 1 },
+    { { 16, 256, 256, 64, 64, 3, 1, 1 }, { 16, 64, 64, 256, 256, 3, 1, 1 }, { 16, 32, 32, 512, 512, 3, 1, 1 }, { 16, 128, 128, 128, 128, 3, 2, 1 } },
+    conv_data_arrays, conv_bf16_setup, conv_data_run, conv_teardown, conv_data_bf16_reference, conv_flops },
+  { "conv_bf16_backward_weights", "n h w ic oc k stride pad", { 1, 1, 1, 7, 7, 1, 1, 0 }, { 9, 17, 18, 8, 17, 3, 2, 2 }, { 2, 33, 29, 16, 32, 3, 1, 1 },
+    { { 16, 1024, 1024, 1, 64, 7, 2, 3 }, { 16, 256, 256, 64, 64, 3, 1, 1 }, { 16, 64, 64, 256, 256, 3, 1, 1 }, { 16, 32, 32, 512, 512, 3, 1, 1 } },
+    conv_weights_arrays, conv_bf16_setup, conv_weights_run, conv_teardown, conv_weights_bf16_reference, conv_flops },
   { "attention", "batch heads tq tk hd probs", { 1, 1, 1, 1, 1, 0 }, { 2, 3, 80, 70, 40, 1 }, { 2, 3, 200, 150, 32, 1 },
     { { 1, 8, 1025, 1025, 32 }, { 16, 8, 65, 65, 32, 1 }, { 1, 8, 36, 1024, 32 } },
     attention_arrays, NULL, attention_run, NULL, attention_reference, attention_flops },

@@ -44,6 +44,7 @@ static unsigned epoch (void) { return 0; }
 static bool record (void) { return false; }
 static void *recorded (void) { return NULL; }
 static void replay (void *graph) { (void) graph; }
+static void allow_tf32 (bool allow) { (void) allow; }
 
 const AxDevice *
 ax_device_cpu (void)
@@ -69,6 +70,7 @@ ax_device_cpu (void)
     .recorded = recorded,
     .replay = replay,
     .forget = replay,
+    .allow_tf32 = allow_tf32,
     .epoch = epoch,
 #define X(name) .name = ax_##name,
     AX_DEVICE_OPERATIONS (X)

@@ -170,3 +170,29 @@ ax_column_sums (size_t rows, size_t d, const float *dy, float *db)
     db[i] += (float) sum;
   }
 }
+
+typedef struct {
+  size_t cols;
+  uint32_t seed, first;
+  float scale, *x;
+} Uniform;
+
+static void
+uniform_piece (void *ctx, size_t begin, size_t end)
+{
+  const Uniform *u = ctx;
+  for (size_t r = begin; r < end; r++) {
+    uint32_t state = u->seed ^ (u->first + (uint32_t) r) * 2654435761u;
+    float *x = u->x + r * u->cols;
+    for (size_t i = 0; i < u->cols; i++) {
+      state = state * 1664525u + 1013904223u;
+      x[i] = u->scale * ((float) (int32_t) state * 0x1p-31f);
+    }
+  }
+}
+
+void
+ax_uniform_rows (size_t rows, size_t cols, uint32_t seed, uint32_t first, float scale, float *x)
+{
+  ax_parallel_for (rows, 16, uniform_piece, &(Uniform) { cols, seed, first, scale, x });
+}

@@ -1,17 +1,9 @@
 /* conv.cu: convolution and its gradients as matrix products whose left side is never written out (implicit GEMM), NHWC; max pooling (contracts: kernels.h).
  *
- * Packed weights are [oc, kh, kw, ic]: a row of the product's k runs over (ky, kx, channel), so that neighbours in k are neighbours in the image. A 1 x 1 convolution
- * of stride 1 is a plain product and goes to cuBLASLt. */
-#include "kernels/cuda/gemm.h"
+ * Packed weights are [oc, kh, kw, ic]: a row of the product's k runs over (ky, kx, channel), so that neighbours in k are neighbours in the image. Where products in
+ * bfloat16 are allowed, conv_mma.cu makes them. */
+#include "kernels/cuda/conv.cuh"
 #include "kernels/cuda/tile.cuh"
-
-struct AxConv {
-  AxConvShape s;
-  int oh, ow;
-  bool relu;
-  float *w;    /* [oc, kh*kw*ic], scaled */
-  float *bias; /* [oc] */
-};
 
 int
 ax_conv_out (int in, int k, int stride, int pad)
@@ -22,44 +14,75 @@ ax_conv_out (int in, int k, int stride, int pad)
 AxConv *
 ax_conv_new (const AxConvShape *shape, bool relu, bool training)
 {
-  (void) training;
   AxConv *c = new AxConv { *shape, ax_conv_out (shape->h, shape->kh, shape->stride, shape->pad), ax_conv_out (shape->w, shape->kw, shape->stride, shape->pad), relu,
-                           nullptr, nullptr };
-  const size_t n = (size_t) shape->oc * shape->ic * shape->kh * shape->kw;
-  c->w = (float *) ax_cuda_alloc ((n + shape->oc) * sizeof (float));
-  if (!c->w) {
-    delete c;
-    return nullptr;
-  }
-  c->bias = c->w + n;
-  return c;
+                           nullptr, nullptr, nullptr, nullptr };
+  const size_t taps = (size_t) shape->kh * shape->kw, oc = (size_t) shape->oc, ic = (size_t) shape->ic, n = oc * ic * taps;
+  const size_t rounded = shape->bf16 ? oc * ax_conv_row (taps * ic) : 0, turned = shape->bf16 && training ? ic * ax_conv_row (taps * oc) : 0;
+  c->bias = (float *) ax_cuda_alloc (oc * sizeof (float));
+  if (shape->bf16)
+    c->wb = (uint16_t *) ax_cuda_alloc (rounded * sizeof (uint16_t));
+  else
+    c->w = (float *) ax_cuda_alloc (n * sizeof (float));
+  if (turned)
+    c->turned = (uint16_t *) ax_cuda_alloc (turned * sizeof (uint16_t));
+  if (c->bias && (c->w || c->wb) && (c->turned || !turned))
+    return c;
+  ax_conv_free (c);
+  return nullptr;
 }
 
 void
 ax_conv_free (AxConv *c)
 {
-  if (c)
-    ax_cuda_free (c->w);
+  if (!c)
+    return;
+  ax_cuda_free (c->bias);
+  ax_cuda_free (c->w);
+  ax_cuda_free (c->wb);
+  ax_cuda_free (c->turned);
   delete c;
 }
 
 __global__ void
-pack_kernel (size_t oc, size_t ic, size_t taps, const float *w, const float *scale, const float *bias, float *packed, float *packed_bias)
+pack_kernel (size_t oc, size_t ic, size_t taps, const float *w, const float *scale, float *packed)
 {
   const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
-  if (i < oc)
-    packed_bias[i] = bias ? bias[i] : 0;
   if (i < oc * ic * taps) {
     const size_t c = i % ic, tap = i / ic % taps, o = i / ic / taps;
     packed[i] = w[(o * ic + c) * taps + tap] * (scale ? scale[o] : 1);
   }
 }
 
+/* packed[rows, ld]: row r, then (tap, column); turned: rows are input channels. Zeros from taps * columns to ld. */
+__global__ void
+pack_rounded_kernel (size_t oc, size_t ic, size_t taps, size_t ld, bool turned, const float *w, const float *scale, uint16_t *packed)
+{
+  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x, rows = turned ? ic : oc, columns = turned ? oc : ic;
+  if (i >= rows * ld)
+    return;
+  const size_t r = i / ld, k = i % ld, tap = k / columns, o = turned ? k % columns : r, c = turned ? r : k % columns;
+  packed[i] = tap < taps ? bf16_round (w[(o * ic + c) * taps + tap] * (scale ? scale[o] : 1)) : 0;
+}
+
+__global__ void
+pack_bias_kernel (size_t oc, const float *bias, float *packed)
+{
+  const size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < oc)
+    packed[i] = bias ? bias[i] : 0;
+}
+
 void
 ax_conv_set_weights (AxConv *c, const float *w, const float *scale, const float *bias)
 {
-  const size_t n = (size_t) c->s.oc * c->s.ic * c->s.kh * c->s.kw;
-  AX_LAUNCH (pack_kernel, ax_blocks (n, 256), 256, 0, (size_t) c->s.oc, (size_t) c->s.ic, (size_t) c->s.kh * c->s.kw, w, scale, bias, c->w, c->bias);
+  const size_t oc = (size_t) c->s.oc, ic = (size_t) c->s.ic, taps = (size_t) c->s.kh * c->s.kw, ld = ax_conv_row (taps * ic), turned = ax_conv_row (taps * oc);
+  AX_LAUNCH (pack_bias_kernel, ax_blocks (oc, 256), 256, 0, oc, bias, c->bias);
+  if (c->w)
+    AX_LAUNCH (pack_kernel, ax_blocks (oc * ic * taps, 256), 256, 0, oc, ic, taps, w, scale, c->w);
+  if (c->wb)
+    AX_LAUNCH (pack_rounded_kernel, ax_blocks (oc * ld, 256), 256, 0, oc, ic, taps, ld, false, w, scale, c->wb);
+  if (c->turned)
+    AX_LAUNCH (pack_rounded_kernel, ax_blocks (ic * turned, 256), 256, 0, oc, ic, taps, turned, true, w, scale, c->turned);
 }
 
 /* The window of output pixel `row` at (ky, kx, channel) = k. */
@@ -78,26 +101,15 @@ struct Windows {
   }
 };
 
-struct Finished {
-  const float *bias, *residual;
-  bool relu;
-  float *y;
-  size_t oc;
-  __device__ __forceinline__ void
-  operator() (size_t, size_t row, size_t column, float sum) const
-  {
-    float v = sum + bias[column];
-    if (residual)
-      v += residual[row * oc + column];
-    y[row * oc + column] = relu && !(v > 0) ? 0 : v;
-  }
-};
-
 void
 ax_conv_forward (AxConv *c, const float *x, const float *residual, float *y)
 {
   const size_t rows = (size_t) c->s.n * c->oh * c->ow, k = (size_t) c->s.kh * c->s.kw * c->s.ic, oc = (size_t) c->s.oc;
-  tile::product (1, rows, oc, k, 1, Windows { x, c->s, c->oh, c->ow }, tile::Matrix { c->w, 1, k }, Finished { c->bias, residual, c->relu, y, oc });
+  if (c->s.bf16) {
+    ax_cuda_conv_forward_mma (c, x, residual, y);
+    return;
+  }
+  tile::product (1, rows, oc, k, 1, Windows { x, c->s, c->oh, c->ow }, tile::Matrix { c->w, 1, k }, ConvFinished { c->bias, residual, c->relu, y, oc });
 }
 
 /* dy of the output pixel that saw input pixel `row` through (ky, kx), for k = (ky, kx, output channel); zero where there is none. */
@@ -131,14 +143,12 @@ void
 ax_conv_backward_data (AxConv *c, const float *dy, float *dx, bool accumulate)
 {
   const size_t rows = (size_t) c->s.n * c->s.h * c->s.w, k = (size_t) c->s.kh * c->s.kw * c->s.oc, ic = (size_t) c->s.ic;
+  if (c->s.bf16) {
+    ax_cuda_conv_backward_data_mma (c, dy, dx, accumulate);
+    return;
+  }
   tile::product (1, rows, ic, k, 1, Seers { dy, c->s, c->oh, c->ow }, Turned { c->w, c->s }, tile::Scaled { dx, ic, 1, accumulate ? 1.0f : 0.0f });
 }
-
-struct Partial {
-  float *data;
-  size_t rows, columns;
-  __device__ __forceinline__ void operator() (size_t z, size_t row, size_t column, float sum) const { data[(z * rows + row) * columns + column] = sum; }
-};
 
 /* dw[oc, ic, taps] += the pieces' sums [piece][oc][taps][ic], in their order */
 __global__ void
@@ -166,7 +176,10 @@ ax_conv_backward_weights (AxConv *c, const float *x, const float *dy, float *dw,
   float *partial = (float *) ax_cuda_scratch (splits * oc * k * sizeof (float));
   if (!partial)
     return;
-  tile::product (1, oc, k, pixels, splits, tile::Matrix { dy, 1, oc }, Windows { x, c->s, c->oh, c->ow }, Partial { partial, oc, k });
+  if (c->s.bf16)
+    ax_cuda_conv_partial_weights_mma (c, x, dy, splits, partial);
+  else
+    tile::product (1, oc, k, pixels, splits, tile::Matrix { dy, 1, oc }, Windows { x, c->s, c->oh, c->ow }, ConvPartial { partial, oc, k });
   AX_LAUNCH (add_pieces_kernel, ax_blocks (oc * k, 256), 256, 0, oc, (size_t) c->s.ic, (size_t) c->s.kh * c->s.kw, splits, (const float *) partial, dw);
   if (db)
     ax_column_sums (pixels, oc, dy, db);

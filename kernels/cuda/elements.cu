@@ -208,3 +208,39 @@ f32_to_bf16_kernel (size_t n, const float *x, uint16_t *y)
     y[i] = bf16_round (x[i]);
 }
 void ax_f32_to_bf16 (size_t n, const float *x, uint16_t *y) { AX_LAUNCH (f32_to_bf16_kernel, grid_of (n), THREADS, 0, n, x, y); }
+
+/* ---- numbers by their place ------------------------------------------------------------------------------------------------- */
+
+/* Many steps of state = a state + c at once, as one such step. */
+struct Steps { uint32_t a, c; };
+
+__device__ __forceinline__ Steps
+steps_of (unsigned n)
+{
+  Steps all = { 1, 0 }, power = { 1664525u, 1013904223u };
+  for (; n > 0; n >>= 1) {
+    if (n & 1)
+      all = Steps { power.a * all.a, power.a * all.c + power.c };
+    power = Steps { power.a * power.a, power.a * power.c + power.c };
+  }
+  return all;
+}
+
+/* A block makes a row; its threads stand a block apart. */
+__global__ void
+uniform_rows_kernel (size_t cols, uint32_t seed, uint32_t first, float scale, float *x)
+{
+  const Steps begin = steps_of (threadIdx.x + 1), stride = steps_of (THREADS);
+  uint32_t state = begin.a * (seed ^ (first + blockIdx.x) * 2654435761u) + begin.c;
+  for (size_t i = threadIdx.x; i < cols; i += THREADS) {
+    x[blockIdx.x * cols + i] = scale * ((float) (int32_t) state * 0x1p-31f);
+    state = stride.a * state + stride.c;
+  }
+}
+
+void
+ax_uniform_rows (size_t rows, size_t cols, uint32_t seed, uint32_t first, float scale, float *x)
+{
+  if (rows && cols)
+    AX_LAUNCH (uniform_rows_kernel, (unsigned) rows, THREADS, 0, cols, seed, first, scale, x);
+}

@@ -77,3 +77,4 @@
 #define ax_choose_token ax_cuda_choose_token
 #define ax_sigmoid_backward ax_cuda_sigmoid_backward
 #define ax_squares_add ax_cuda_squares_add
+#define ax_uniform_rows ax_cuda_uniform_rows

@@ -2,7 +2,7 @@
  *
  * First rung of the ladder: plain float32 tiles. A block takes 32 queries of one head and walks over tiles of 32 keys with a running maximum and sum ("flash"
  * attention), so no score matrix exists. The backward pass recomputes the probabilities, once by tiles of queries for dq and once by tiles of keys for dk and dv:
- * no atomics, the same bits every time. Nothing is rounded here; where AxSpanShape.bf16 allows it, spans_mma.cu makes the forward pass. */
+ * no atomics, the same bits every time. Nothing is rounded here; where AxSpanShape.bf16 allows it, spans_mma.cu and spans_mma_back.cu do the work. */
 #include "kernels/cuda/common.cuh"
 
 #define TILE 32
@@ -287,17 +287,28 @@ span_dkv_kernel (AxSpanShape s, const AxSpan *spans, const float *q, const float
     }
 }
 
+size_t ax_cuda_span_backward_mma_scratch (const AxSpanShape *s); /* spans_mma_back.cu */
+void ax_cuda_span_backward_mma (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, const float *lse, const float *delta,
+                                const float *dout, float *dq, float *dk, float *dv, void *scratch);
+
 void
 ax_span_attention_backward (const AxSpanShape *s, const AxSpan *spans, const float *q, const float *k, const float *v, const float *out, const float *lse,
                             const float *dout, float *dq, float *dk, float *dv)
 {
-  const size_t shared = 4 * TILE * (s->hd + 1) * sizeof (float);
-  float *delta = (float *) ax_cuda_scratch (s->heads * s->tq * sizeof (float));
-  if (!delta || s->tq == 0)
+  const size_t shared = 4 * TILE * (s->hd + 1) * sizeof (float), mma = s->bf16 ? ax_cuda_span_backward_mma_scratch (s) : 0;
+  const size_t own = (s->heads * s->tq * sizeof (float) + 255) / 256 * 256;
+  if (s->tq == 0)
     return;
+  float *delta = (float *) ax_cuda_scratch (own + mma);
+  if (!delta)
+    return;
+  AX_LAUNCH (delta_kernel, dim3 ((unsigned) s->tq, (unsigned) s->heads), 32, 0, *s, out, dout, delta);
+  if (mma) {
+    ax_cuda_span_backward_mma (s, spans, q, k, v, lse, delta, dout, dq, dk, dv, (char *) delta + own);
+    return;
+  }
   AX_ALLOW_SHARED (span_dq_kernel, shared);
   AX_ALLOW_SHARED (span_dkv_kernel, shared);
-  AX_LAUNCH (delta_kernel, dim3 ((unsigned) s->tq, (unsigned) s->heads), 32, 0, *s, out, dout, delta);
   AX_LAUNCH (span_dq_kernel, dim3 (ax_blocks (s->tq, TILE), (unsigned) s->heads), THREADS, shared, *s, spans, q, k, v, lse, (const float *) delta, dout, dq);
   AX_LAUNCH (span_dkv_kernel, dim3 (ax_blocks (s->tk, TILE), (unsigned) s->kv_heads), THREADS, shared, *s, spans, q, k, v, lse, (const float *) delta, dout, dk, dv);
 }

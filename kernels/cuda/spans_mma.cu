@@ -2,47 +2,17 @@
  * AxSpanShape.bf16). A block takes 64 queries of one head, each of its four warps 16 of them, and walks over tiles of 32 keys with a running maximum and sum. Queries and
  * keys lie in shared memory as rows, values as columns, in bfloat16, so that every operand of an instruction is one word of it; a row's padding keeps neighbouring
  * rows in different banks. Sums, maxima and the output stay in registers and in float32. */
-#include "kernels/cuda/ptx.cuh"
+#include "kernels/cuda/spans_mma.cuh"
 
 #define QUERIES 64
 #define KEYS 32
 #define WARPS 4
-#define PAD 8
+#define PAD MMA_PAD
 
 struct Ranges {
   AxSpan span[QUERIES];
   int from, to; /* keys that any of them may see */
 };
-
-/* Words of two neighbours from `row` of float32 into shared bfloat16 rows of HD + PAD. */
-template <int HD> __device__ __forceinline__ void
-load_rows (const float *from, size_t ld, size_t row0, size_t rows, unsigned count, uint16_t *to)
-{
-  for (unsigned i = threadIdx.x; i < count * (HD / 2); i += WARPS * 32) {
-    const unsigned r = i / (HD / 2), c = i % (HD / 2) * 2;
-    const bool real = row0 + r < rows;
-    const float *x = from + (row0 + r) * ld + c;
-    *(unsigned *) (to + r * (HD + PAD) + c) = real ? bf16_pair (x[0], x[1]) : 0;
-  }
-}
-
-/* Values of KEYS keys, turned: to[column][key], rows of KEYS + PAD. */
-template <int HD> __device__ __forceinline__ void
-load_columns (const float *from, size_t ld, size_t row0, size_t rows, uint16_t *to)
-{
-  for (unsigned i = threadIdx.x; i < KEYS / 2 * HD; i += WARPS * 32) {
-    const unsigned c = i % HD, r = i / HD * 2;
-    const float *x = from + (row0 + r) * ld + c;
-    const float lower = row0 + r < rows ? x[0] : 0, upper = row0 + r + 1 < rows ? x[ld] : 0;
-    *(unsigned *) (to + c * (KEYS + PAD) + r) = bf16_pair (lower, upper);
-  }
-}
-
-__device__ __forceinline__ bool
-sees_key (const AxSpan &p, int key)
-{
-  return (key >= p.a0 && key < p.a1) || (key >= p.b0 && key < p.b1);
-}
 
 /* Over the four lanes that hold one row. */
 __device__ __forceinline__ float
@@ -86,7 +56,7 @@ span_mma_kernel (AxSpanShape s, const AxSpan *spans, const float *q, const float
     ranges.from = from / KEYS * KEYS;
     ranges.to = to;
   }
-  load_rows<HD> (q + h * s.hd, s.ldq, q0, s.tq, QUERIES, qs);
+  mma_load_rows<HD> (q + h * s.hd, s.ldq, q0, s.tq, QUERIES, qs);
   __syncthreads ();
   const AxSpan upper = ranges.span[row], lower = ranges.span[row + 8];
   float o[HD / 8][4], top[2] = { -INFINITY, -INFINITY }, sum[2] = { 0, 0 };
@@ -97,8 +67,8 @@ span_mma_kernel (AxSpanShape s, const AxSpan *spans, const float *q, const float
       o[i][j] = 0;
   for (int k0 = ranges.from; k0 < ranges.to; k0 += KEYS) { /* the same for the whole block */
     __syncthreads ();
-    load_rows<HD> (k + kh * s.hd, s.ldk, (size_t) k0, s.tk, KEYS, ks);
-    load_columns<HD> (v + kh * s.hd, s.ldv, (size_t) k0, s.tk, vs);
+    mma_load_rows<HD> (k + kh * s.hd, s.ldk, (size_t) k0, s.tk, KEYS, ks);
+    mma_load_columns<HD, KEYS> (v + kh * s.hd, s.ldv, (size_t) k0, s.tk, vs);
     __syncthreads ();
     float score[KEYS / 8][4];
     AX_UNROLL
@@ -107,12 +77,11 @@ span_mma_kernel (AxSpanShape s, const AxSpan *spans, const float *q, const float
       for (int j = 0; j < 4; j++)
         score[n][j] = 0;
     for (unsigned c = 0; c < HD; c += 16) {
-      const uint16_t *x = qs + row * (HD + PAD) + c + 2 * t;
-      const unsigned a[4] = { *(const unsigned *) x, *(const unsigned *) (x + 8 * (HD + PAD)), *(const unsigned *) (x + 8), *(const unsigned *) (x + 8 * (HD + PAD) + 8) };
+      unsigned a[4], b[2];
+      mma_words_a (qs + row * (HD + PAD) + c + 2 * t, HD + PAD, a);
       AX_UNROLL
       for (int n = 0; n < KEYS / 8; n++) {
-        const uint16_t *y = ks + (n * 8 + g) * (HD + PAD) + c + 2 * t;
-        const unsigned b[2] = { *(const unsigned *) y, *(const unsigned *) (y + 8) };
+        mma_words_b (ks + (n * 8 + g) * (HD + PAD) + c + 2 * t, b);
         mma_bf16 (score[n], a, b);
       }
     }
@@ -156,8 +125,8 @@ span_mma_kernel (AxSpanShape s, const AxSpan *spans, const float *q, const float
         o[i][j] *= shrink[j / 2];
       AX_UNROLL
       for (int n = 0; n < KEYS / 16; n++) {
-        const uint16_t *y = vs + (i * 8 + g) * (KEYS + PAD) + n * 16 + 2 * t;
-        const unsigned b[2] = { *(const unsigned *) y, *(const unsigned *) (y + 8) };
+        unsigned b[2];
+        mma_words_b (vs + (i * 8 + g) * (KEYS + PAD) + n * 16 + 2 * t, b);
         mma_bf16 (o[i], p[n], b);
       }
     }

@@ -3,6 +3,7 @@
 #include "kernels/cuda/names.h"
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/gemm.h"
 #include "kernels/device.h"
 
 static const AxDevice device = {
@@ -26,6 +27,7 @@ static const AxDevice device = {
   .recorded = ax_cuda_recorded,
   .replay = ax_cuda_replay,
   .forget = ax_cuda_forget,
+  .allow_tf32 = ax_cuda_gemm_allow_tf32,
   .epoch = ax_cuda_epoch,
 #define X(name) .name = ax_##name,
   AX_DEVICE_OPERATIONS (X)
