@@ -38,7 +38,7 @@ run_bench_model (const CliCommand *command, int n_args, char **args)
   const AxDevice *on = ax_device_choose (cli_globals.device, &note, &error);
   if (on == NULL || !ax_apm_move (apm, on, &error))
     return cli_fail_error (error);
-  ax_bench_apm (apm, option_runs, &b);
+  ax_bench_apm (apm, FALSE, option_runs, &b);
   if (cli_globals.json) {
     AxJson *json = ax_json_new (TRUE);
     ax_json_begin_object (json, NULL);

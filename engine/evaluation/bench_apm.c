@@ -12,7 +12,7 @@ ascending (gconstpointer a, gconstpointer b)
 }
 
 void
-ax_bench_apm (AxApm *apm, int runs, AxApmBench *result)
+ax_bench_apm (AxApm *apm, gboolean bf16, int runs, AxApmBench *result)
 {
   const AxDevice *on = ax_apm_parameters (apm)->device;
   g_autoptr (AxTape) tape = ax_tape_new_on (on, FALSE);
@@ -22,6 +22,7 @@ ax_bench_apm (AxApm *apm, int runs, AxApmBench *result)
   for (gsize k = 0; k < (gsize) size * (gsize) size; k++)
     pixels[k] = (float) (k % 251) / 250;
   runs = MAX (runs, 1);
+  ax_tape_set_bf16 (tape, bf16);
   for (int i = -1; i < runs; i++)
     {
       AxApmOutput out;
@@ -45,7 +46,7 @@ ax_bench_apm (AxApm *apm, int runs, AxApmBench *result)
 }
 
 gboolean
-ax_bench_apm_train (AxApm *apm, int batch, int runs, AxApmBench *result)
+ax_bench_apm_train (AxApm *apm, gboolean bf16, int batch, int runs, AxApmBench *result)
 {
   const AxDevice *on = ax_apm_parameters (apm)->device;
   const AxApmConfig *c = ax_apm_config (apm);
@@ -59,6 +60,8 @@ ax_bench_apm_train (AxApm *apm, int batch, int runs, AxApmBench *result)
     box[i] = 0.2f + 0.01f * (float) (i % 37);
   for (gsize i = 0; i < labels; i++)
     label[i] = i % 3 == 0;
+  ax_tape_set_bf16 (tape, bf16);
+  on->allow_tf32 (bf16);
   ax_parameters_prepare (ax_apm_parameters (apm), TRUE);
   *result = (AxApmBench){ .ms_min = G_MAXDOUBLE, .runs = runs };
   for (int i = 0; i <= runs; i++)
@@ -82,6 +85,7 @@ ax_bench_apm_train (AxApm *apm, int batch, int runs, AxApmBench *result)
       if (i > 0)
         result->ms_min = MIN (result->ms_min, (double) (g_get_monotonic_time () - start) / 1000);
     }
+  on->allow_tf32 (FALSE);
   result->gflops = batch * ax_apm_training_flops (c, c->input_size) / result->ms_min / 1e6;
   result->peak_megabytes = (double) ax_tape_peak_bytes (tape) / 1e6;
   return TRUE;

@@ -28,26 +28,24 @@ generated_shape (gpointer data, const char *name, gint64 *rows, gint64 *cols)
 }
 
 /* Uniform with the variance that keeps the size of what is multiplied; embeddings of size 1 / sqrt(width), so that they are 1 once scaled. */
+static void
+generated_make (gpointer data, const char *name, gint64 from, gint64 count, gint64 rows, gint64 cols, const AxDevice *on, float *dst)
+{
+  const float scale = strstr (name, "norm") != NULL ? 0.1f : sqrtf (3.0f / (float) cols);
+  on->uniform_rows ((gsize) count, (gsize) cols, g_str_hash (name), (guint32) from, scale, dst);
+}
+
 static gboolean
 generated_read (gpointer data, const char *name, gint64 from, gint64 count, gint64 rows, gint64 cols, float *dst, GError **error)
 {
-  const float scale = strstr (name, "norm") != NULL ? 0.1f : sqrtf (3.0f / (float) cols);
-  for (gint64 r = 0; r < count; r++)
-    {
-      guint32 x = g_str_hash (name) ^ (guint32) (from + r) * 2654435761u;
-      for (gint64 i = 0; i < cols; i++)
-        {
-          x = x * 1664525u + 1013904223u;
-          dst[r * cols + i] = scale * ((float) (gint32) x * 0x1p-31f);
-        }
-    }
+  generated_make (data, name, from, count, rows, cols, ax_device_cpu (), dst);
   return TRUE;
 }
 
 AxGemmaSource
 ax_bench_lm_source (const AxGemmaConfig *config)
 {
-  return (AxGemmaSource){ (gpointer) config, generated_shape, generated_read };
+  return (AxGemmaSource){ (gpointer) config, generated_shape, generated_read, generated_make };
 }
 
 /* ---- reading and making ------------------------------------------------------------------------------------------------------- */

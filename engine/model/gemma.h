@@ -26,11 +26,13 @@ typedef AxLmConfig AxGemmaConfig;
 /* ---- weights -------------------------------------------------------------------------------------------------------------- */
 
 /* Where weights come from. `shape` gives rows and columns (a vector has one row) and FALSE when there is no such tensor; `read` writes rows [from, from +
- * count) of a tensor that has exactly that shape as float32, row-major. */
+ * count) of a tensor that has exactly that shape as float32, row-major. `make` (may be NULL) writes the same numbers, worked out by a card in its own memory: large
+ * matrices of a model that lives there are then not carried to it. */
 typedef struct {
   gpointer data;
   gboolean (*shape) (gpointer data, const char *name, gint64 *rows, gint64 *cols);
   gboolean (*read)  (gpointer data, const char *name, gint64 from, gint64 count, gint64 rows, gint64 cols, float *dst, GError **error);
+  void     (*make)  (gpointer data, const char *name, gint64 from, gint64 count, gint64 rows, gint64 cols, const AxDevice *on, float *dst);
 } AxGemmaSource;
 
 /* How the frozen matrices are kept. */

@@ -69,6 +69,28 @@ ax_gemma_write_rows (const AxGemma *g, AxQMatrix *m, gsize first, gsize n, const
     on->free (there);
 }
 
+/* Rows of a tensor that is kept as it is. */
+static void
+copy_rows (Load *l, const char *name, gsize from, gsize count, gsize rows, gsize cols, AxQMatrix *m, gsize first)
+{
+  const AxDevice *on = l->g->device;
+  if (on->host || l->source->make == NULL)
+    {
+      if (read_rows (l, name, from, count, rows, cols, l->buffer))
+        ax_gemma_write_rows (l->g, m, first, count, l->buffer);
+      return;
+    }
+  float *there = on->alloc (count * cols * sizeof (float));
+  if (there == NULL)
+    {
+      no_space (l);
+      return;
+    }
+  l->source->make (l->source->data, name, (gint64) from, (gint64) count, (gint64) rows, (gint64) cols, on, there);
+  on->qmatrix_set_rows (m, first, count, there);
+  on->free (there);
+}
+
 void
 ax_gemma_read_rows (const AxGemma *g, const AxQMatrix *m, gsize n, const gint32 *ids, float *y)
 {
@@ -161,10 +183,14 @@ load_part (Load *l, AxQLinear *lin, const char *prefix, const char *name, int fr
   for (gsize r = 0; r < rows && l->error == NULL; r += step)
     {
       const gsize count = MIN (step, rows - r);
+      if (a == NULL)
+        {
+          copy_rows (l, key, r, count, rows, in, lin->w, (gsize) from + r);
+          continue;
+        }
       if (!read_rows (l, key, r, count, rows, in, l->buffer))
         break;
-      if (a != NULL)
-        ax_gemm (false, false, count, in, (gsize) rank, (float) (o->lora_alpha / (double) rank), b + r * (gsize) rank, (gsize) rank, a, in, 1, l->buffer, in);
+      ax_gemm (false, false, count, in, (gsize) rank, (float) (o->lora_alpha / (double) rank), b + r * (gsize) rank, (gsize) rank, a, in, 1, l->buffer, in);
       ax_gemma_write_rows (l->g, lin->w, (gsize) from + r, count, l->buffer);
     }
   const int p = lin->n_parts++;
@@ -256,13 +282,8 @@ load_table (Load *l, const char *name)
   AxQMatrix *m = matrix_new (l, split ? AX_Q_Q8_SPLIT : type_of (g->options.store), g->vocabulary, g->config.width);
   if (m == NULL)
     return NULL;
-  for (gsize r = 0; r < vocab; r += step)
-    {
-      const gsize count = MIN (step, vocab - r);
-      if (!read_rows (l, name, r, count, vocab, width, l->buffer))
-        break;
-      ax_gemma_write_rows (g, m, r, count, l->buffer);
-    }
+  for (gsize r = 0; r < vocab && l->error == NULL; r += step)
+    copy_rows (l, name, r, MIN (step, vocab - r), vocab, width, m, r);
   memset (l->buffer, 0, width * sizeof (float));
   for (int i = 0; i < g->options.added_count; i++)
     if (g->options.added_first + i < g->config.vocab)

@@ -156,7 +156,7 @@ ax_conv_norm (AxTape *tape, AxConvLayer *layer, AxTensor *x, AxTensor *residual,
   const AxDevice *on = ax_tape_device (tape);
   gboolean record = ax_tape_recording (tape);
   gboolean batch = layer->gamma && layer->gamma->t.needs_grad && ax_tape_training (tape);
-  AxConvShape shape = { x->shape[0], x->shape[1], x->shape[2], layer->ic, layer->oc, layer->k, layer->k, layer->stride, layer->pad };
+  AxConvShape shape = { x->shape[0], x->shape[1], x->shape[2], layer->ic, layer->oc, layer->k, layer->k, layer->stride, layer->pad, ax_tape_bf16 (tape) };
   int oh = ax_conv_out (shape.h, layer->k, layer->stride, layer->pad), ow = ax_conv_out (shape.w, layer->k, layer->stride, layer->pad);
   gboolean needs = layer->w->t.needs_grad || x->needs_grad || (residual && residual->needs_grad);
   AxTensor *y = ax_tensor_new (tape, needs, 4, (int[]){ shape.n, oh, ow, layer->oc });

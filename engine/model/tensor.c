@@ -12,7 +12,7 @@ typedef struct {
 } Step;
 
 struct _AxTape {
-  gboolean   recording, paused, training;
+  gboolean   recording, paused, training, bf16;
   float      norm_momentum;
   guint64    seed, draws;
   AxPool    *pool;
@@ -76,6 +76,8 @@ void     ax_tape_pause (AxTape *tape, gboolean paused) { tape->paused = paused; 
 gboolean ax_tape_training (const AxTape *tape) { return tape->training; }
 void     ax_tape_set_norm_momentum (AxTape *tape, float momentum) { tape->norm_momentum = momentum; }
 float    ax_tape_norm_momentum (const AxTape *tape) { return tape->norm_momentum; }
+void     ax_tape_set_bf16 (AxTape *tape, gboolean bf16) { tape->bf16 = bf16; }
+gboolean ax_tape_bf16 (const AxTape *tape) { return tape->bf16 && !tape->on->host; }
 gsize    ax_tape_peak_bytes (const AxTape *tape) { return ax_pool_peak (tape->pool); }
 
 void
@@ -410,6 +412,17 @@ ax_parameters_move (AxParameters *p, const AxDevice *device, GError **error)
       p->generation++;
     }
   return done;
+}
+
+const float *
+ax_parameters_host (const AxParameters *p, const AxParameter *q, const float *array, float **copy)
+{
+  *copy = NULL;
+  if (p->device->host)
+    return array;
+  *copy = g_new (float, q->t.n);
+  p->device->download (*copy, array, q->t.n * sizeof (float));
+  return *copy;
 }
 
 AxParameter *

@@ -55,6 +55,9 @@ gboolean  ax_tape_training  (const AxTape *tape);
 /* How far batch normalisation's running statistics move towards a batch's in training mode (PyTorch's momentum; 0.1 at first). */
 void      ax_tape_set_norm_momentum (AxTape *tape, float momentum);
 float     ax_tape_norm_momentum (const AxTape *tape);
+/* Convolutions multiply in bfloat16 where the device has such instructions (AxConvShape.bf16). Off at first; the processor never does. */
+void      ax_tape_set_bf16  (AxTape *tape, gboolean bf16);
+gboolean  ax_tape_bf16      (const AxTape *tape);
 guint64   ax_tape_next_seed (AxTape *tape);
 /* Forgets the recorded steps and takes all activations back; their memory is kept for the next pass. */
 void      ax_tape_reset     (AxTape *tape);
@@ -114,6 +117,8 @@ gboolean      ax_parameters_move (AxParameters *p, const AxDevice *device, GErro
 /* Bytes that are held for it: weights, and gradients and moments where there are. */
 gsize         ax_parameters_bytes (const AxParameters *p);
 AxParameter  *ax_parameters_get  (AxParameters *p, const char *name);      /* NULL if there is none */
+/* One of q's arrays (data, gradient, a moment) where it can be read: itself on the host, else a copy in *copy, which g_free() takes. Waits. */
+const float  *ax_parameters_host (const AxParameters *p, const AxParameter *q, const float *array, float **copy);
 /* Allocates gradients (and, with moments, AdamW's) for all trainable parameters, or zeroes them. */
 void          ax_parameters_prepare (AxParameters *p, gboolean moments);
 void          ax_parameters_zero_grad (AxParameters *p);

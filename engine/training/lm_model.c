@@ -57,6 +57,7 @@ ax_lm_model_open (const AxLmTrainConfig *c, AxLmStage stage, int image_dim, int 
     .image_dim = image_dim,
     .object_dim = object_dim,
     .head_hidden = 512,
+    .device = c->device,
   };
   const AxGemmaInjection injection = { first + AX_TOKEN_IMAGE, first + AX_TOKEN_OBJ_0, AX_N_ANATOMY };
   const AxGemmaSource source = { weights, ax_lm_weights_shape, ax_lm_weights_read };
@@ -81,12 +82,15 @@ ax_lm_model_write (const AxLmModel *m, AxLmStore store, const char *path, GError
 {
   AxParameters *p = ax_gemma_parameters (m->gemma);
   g_autoptr (GArray) tensors = g_array_new (FALSE, FALSE, sizeof (AxLmTensor));
+  g_autoptr (GPtrArray) copies = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < p->list->len; i++)
     {
       AxParameter *q = p->list->pdata[i];
-      AxLmTensor t = { q->name, q->t.ndim, { q->t.shape[0], q->t.ndim == 2 ? q->t.shape[1] : 0 }, q->t.data };
+      float *copy;
+      AxLmTensor t = { q->name, q->t.ndim, { q->t.shape[0], q->t.ndim == 2 ? q->t.shape[1] : 0 }, ax_parameters_host (p, q, q->t.data, &copy) };
+      g_ptr_array_add (copies, copy);
       g_array_append_val (tensors, t);
     }
   const AxGemmaOptions *o = ax_gemma_options (m->gemma);
-  return ax_lm_adapter_save (path, (const AxLmTensor *) tensors->data, tensors->len, o->lora_alpha, o->added_first, store, error);
+  return ax_device_check (p->device, error) && ax_lm_adapter_save (path, (const AxLmTensor *) tensors->data, tensors->len, o->lora_alpha, o->added_first, store, error);
 }

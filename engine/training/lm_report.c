@@ -8,7 +8,7 @@ ax_lm_validate (AxGemma *gemma, GPtrArray *batches, AxLmValidation *v, GError **
 {
   double sum[AX_INSTRUCT_N_TASKS] = { 0 }, sure[AX_INSTRUCT_N_TASKS] = { 0 }, n[AX_INSTRUCT_N_TASKS] = { 0 };
   double whole[AX_INSTRUCT_N_TASKS] = { 0 }, answers[AX_INSTRUCT_N_TASKS] = { 0 };
-  g_autoptr (AxTape) tape = ax_tape_new (FALSE);
+  g_autoptr (AxTape) tape = ax_tape_new_on (ax_gemma_device (gemma), FALSE);
   for (guint i = 0; i < batches->len; i++)
     {
       const AxLmBatch *b = batches->pdata[i];

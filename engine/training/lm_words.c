@@ -122,7 +122,8 @@ fit_head (AxLmModel *m, const Fit *fit, int steps, double lr, guint64 seed)
       q->trainable = strstr (q->name, fit->objects ? "obj_projectionhead" : "image_projectionhead") != NULL;
     }
   ax_parameters_prepare (p, TRUE);
-  g_autoptr (AxTape) tape = ax_tape_new (TRUE);
+  g_autoptr (AxTape) tape = ax_tape_new_on (p->device, TRUE);
+  g_autofree float *input = g_new (float, BATCH * rows * fit->dim);
   double left = 0;
   int counted = 0;
   for (int s = 0; s < steps; s++)
@@ -135,15 +136,17 @@ fit_head (AxLmModel *m, const Fit *fit, int steps, double lr, guint64 seed)
       for (guint k = 0; k < BATCH; k++)
         {
           at[k] = (guint) ax_random_below (&r, fit->n);
-          memcpy (x->data + k * rows * fit->dim, fit_input (fit, at[k]), rows * fit->dim * sizeof (float));
+          memcpy (input + k * rows * fit->dim, fit_input (fit, at[k]), rows * fit->dim * sizeof (float));
         }
+      ax_tensor_set (tape, x, input);
       AxTensor *y = fit->objects ? ax_gemma_project_objects (m->gemma, tape, x) : ax_gemma_project_image (m->gemma, tape, x);
-      float *grad = ax_tensor_grad (tape, y);
+      const float *out = ax_tensor_host (tape, y);
+      float *grad = ax_tensor_host_grad (tape, y);
       double sum = 0;
       for (guint k = 0; k < BATCH; k++)
         for (gsize i = 0; i < rows * width; i++)
           {
-            double e = y->data[k * rows * width + i] - fit->targets[at[k] * rows * width + i];
+            double e = out[k * rows * width + i] - fit->targets[at[k] * rows * width + i];
             sum += e * e / (double) y->n;
             grad[k * rows * width + i] = (float) (2 * e / (double) y->n);
           }
@@ -152,6 +155,7 @@ fit_head (AxLmModel *m, const Fit *fit, int steps, double lr, guint64 seed)
           left += sum;
           counted++;
         }
+      ax_tensor_add_grad (tape, y, grad);
       ax_tape_backward (tape);
       ax_parameters_step (p, lr * (1 - (double) s / steps), 0, 0, s + 1);
     }
@@ -160,8 +164,8 @@ fit_head (AxLmModel *m, const Fit *fit, int steps, double lr, guint64 seed)
       AxParameter *q = p->list->pdata[i];
       if (q->m)
         {
-          memset (q->m, 0, q->t.n * sizeof (float));
-          memset (q->v, 0, q->t.n * sizeof (float));
+          p->device->zero (q->m, q->t.n * sizeof (float));
+          p->device->zero (q->v, q->t.n * sizeof (float));
         }
     }
   return counted > 0 ? left / counted : NAN;

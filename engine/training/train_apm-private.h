@@ -25,6 +25,7 @@ typedef struct {
   AxParameters *aux;
   AxTextTargets *text;             /* NULL: no contrastive loss */
   AxMarkTargets *marks;            /* NULL: no sentence vectors */
+  const AxDevice *device;
   AxTape       *tape;
   AxBatch      *batch, *next;
   const AxTrainStage *stage;
@@ -33,9 +34,11 @@ typedef struct {
   FILE         *csv;
 } Run;
 
+/* A tape on the run's device, with its kind of products. */
+AxTape   *ax_train_tape     (const Run *run, gboolean recording);
 const AxTrainStage *ax_train_stage_at (const AxTrainConfig *c, gint64 step, gint64 *within);
 AxTensor *ax_train_image_tensor (AxTape *tape, const AxBatch *b);
 /* Fills run->train and run->validation from the split file; an error if a patient is on two sides. */
 gboolean  ax_train_select   (Run *run, GError **error);
-void      ax_train_validate (Run *run, AxValidation *v);
+gboolean  ax_train_validate (Run *run, AxValidation *v, GError **error);
 gboolean  ax_train_plot     (const AxTrainConfig *config, GError **error);

@@ -104,6 +104,14 @@ aux_box_losses (Run *run, const AxApmOutput *out)
   ax_loss_boxes (run->tape, boxes, target, mask, c->weight_aux * c->weight_l1, c->weight_aux * c->weight_giou, &l1, &giou);
 }
 
+AxTape *
+ax_train_tape (const Run *run, gboolean recording)
+{
+  AxTape *tape = ax_tape_new_on (run->device, recording);
+  ax_tape_set_bf16 (tape, run->config->bf16);
+  return tape;
+}
+
 /* ---- one step ----------------------------------------------------------------------------------------------------------- */
 
 const AxTrainStage *
@@ -144,8 +152,8 @@ ax_train_image_tensor (AxTape *tape, const AxBatch *b)
   return image;
 }
 
-static double
-step (Run *run, const AxTrainStage *s, gint64 at, gint64 within)
+static gboolean
+step (Run *run, const AxTrainStage *s, gint64 at, gint64 within, double *loss, GError **error)
 {
   const AxTrainConfig *c = run->config;
   AxBatch *b = run->batch;
@@ -175,7 +183,8 @@ step (Run *run, const AxTrainStage *s, gint64 at, gint64 within)
   double lr = learning_rate (s, within);
   l->norm = ax_parameters_step (ax_apm_parameters (run->apm), lr, c->decay, c->clip, at + 1);
   ax_parameters_step (run->aux, lr, c->decay, c->clip, at + 1);
-  return c->weight_l1 * l->l1 + c->weight_giou * l->giou + c->weight_labels * l->labels + s->weight_contrastive * l->contrastive;
+  *loss = c->weight_l1 * l->l1 + c->weight_giou * l->giou + c->weight_labels * l->labels + s->weight_contrastive * l->contrastive;
+  return ax_tape_check (run->tape, error);
 }
 
 /* ---- batches are made beside the step ------------------------------------------------------------------------------------ */
@@ -206,7 +215,7 @@ enter_stage (Run *run, const AxTrainStage *s)
   run->batch = ax_batch_new (s->batch, s->size);
   run->next = ax_batch_new (s->batch, s->size);
   ax_tape_free (run->tape);    /* activations of the old size would never be used again */
-  run->tape = ax_tape_new (TRUE);
+  run->tape = ax_train_tape (run, TRUE);
 }
 
 /* ---- metrics.csv -------------------------------------------------------------------------------------------------------- */
@@ -348,6 +357,9 @@ prepare (Run *run, gint64 *at, GError **error)
   g_autofree char *state = g_build_filename (c->run_dir, "state.safetensors", NULL), *csv = g_build_filename (c->run_dir, "metrics.csv", NULL);
   run->best = -1;
   *at = 0;
+  /* From here on all of it lives where it trains. */
+  if (!ax_apm_move (run->apm, run->device, error) || !ax_parameters_move (run->aux, run->device, error))
+    return FALSE;
   if (g_file_test (state, G_FILE_TEST_EXISTS) &&
       !ax_train_state_load (state, (AxParameters *[]){ ax_apm_parameters (run->apm), run->aux }, 2, at, &run->best, error))
     return FALSE;
@@ -366,7 +378,8 @@ save (Run *run, gint64 at, GError **error)
 static gboolean
 validate (Run *run, AxValidation *v, GError **error)
 {
-  ax_train_validate (run, v);
+  if (!ax_train_validate (run, v, error))
+    return FALSE;
   if (v->score <= run->best)
     return TRUE;
   run->best = v->score;
@@ -377,14 +390,15 @@ validate (Run *run, AxValidation *v, GError **error)
 gboolean
 ax_train_apm (const AxTrainConfig *config, AxTrainProgressFn progress, gpointer user_data, GCancellable *cancellable, GError **error)
 {
-  Run run = { .config = config };
+  Run run = { .config = config, .device = config->device ? config->device : ax_device_cpu () };
   gint64 at, total = 0;
+  run.device->allow_tf32 (config->bf16);
   gboolean ok = prepare (&run, &at, error);
   for (guint i = 0; i < config->n_stages; i++)
     total += config->stages[i].steps;
   if (config->stop > 0)
     total = MIN (total, config->stop);
-  double peak = ok ? ax_bench_peak ().gflops : 0, val_iou = -1;
+  double peak = ok && run.device->host ? ax_bench_peak ().gflops : 0, val_iou = -1;
   gint64 started = g_get_monotonic_time (), first = at;
   double images = 0, flops = 0;
   gboolean ready = FALSE;
@@ -406,9 +420,12 @@ ax_train_apm (const AxTrainConfig *config, AxTrainProgressFn progress, gpointer 
       Job job = { &run, s, at + 1 };
       gboolean same = at + 1 < total && ax_train_stage_at (config, at + 1, NULL) == s;
       GThread *thread = same ? g_thread_new ("batch", fill, &job) : NULL;
-      double loss = step (&run, s, at, within);
+      double loss = 0;
+      ok = step (&run, s, at, within, &loss, error);
       if (thread)
         g_thread_join (thread);
+      if (!ok)
+        break;
       ready = same;
       at++;
       images += s->batch;
@@ -419,6 +436,8 @@ ax_train_apm (const AxTrainConfig *config, AxTrainProgressFn progress, gpointer 
         {
           AxValidation v;
           ok = validate (&run, &v, error);
+          if (!ok)
+            break;
           val_iou = v.iou;
           csv_write (&run, at, s, learning_rate (s, within), &run.losses, &v);
         }
@@ -439,6 +458,7 @@ ax_train_apm (const AxTrainConfig *config, AxTrainProgressFn progress, gpointer 
     }
   if (ok)
     ok = ax_train_plot (config, error);
+  run.device->allow_tf32 (FALSE);
   run_free (&run);
   return ok;
 }

@@ -43,6 +43,8 @@ typedef struct {
   double       decay, clip;
   int          picture_side;   /* images are kept at this size and averaged down to each stage's */
   gint64       validate_every, save_every;
+  gboolean     bf16;           /* on a card, convolutions multiply in bfloat16 and other products in TF32 */
+  const AxDevice *device;      /* where it trains, started; NULL: the processor. Not of the file */
   gint64       stop;           /* the run ends after so many steps, wherever its stages are; 0: at their end */
   guint        n_stages;
   AxTrainStage stages[AX_TRAIN_MAX_STAGES];

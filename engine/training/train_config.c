@@ -98,6 +98,7 @@ ax_train_config_load (const char *path, GError **error)
   d.ffn = (int) ax_config_number (&r, "ffn", d.ffn, 8, 8192);
   d.text_dim = (int) ax_config_number (&r, "text_dim", d.text_dim, 0, 4096);
   d.dropout = ax_config_number (&r, "dropout", d.dropout, 0, 0.9);
+  c->bf16 = ax_config_number (&r, "bf16", FALSE, 0, 1) != 0;
   d.train_norms = ax_config_number (&r, "train_norms", FALSE, 0, 1) != 0;
   d.train_layer1 = ax_config_number (&r, "train_layer1", FALSE, 0, 1) != 0;
   c->model = d;

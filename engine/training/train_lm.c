@@ -219,7 +219,7 @@ prepare (Run *run, gint64 *at, Report *report, GCancellable *cancellable, GError
       g_autoptr (GArray) kept = ax_lm_draw_targets (run->train, run->model->tokenizer);
       run->sampled = ax_gemma_sampled_new (run->gemma, (const gint32 *) kept->data, kept->len, c->sampled);
     }
-  run->tape = ax_tape_new (TRUE);
+  run->tape = ax_tape_new_on (ax_gemma_device (run->gemma), TRUE);
   run->best = INFINITY;
   if (resume && !ax_train_state_load (run->state, &p, 1, at, &run->best, error))
     return FALSE;
@@ -253,7 +253,8 @@ ax_train_lm (const AxLmTrainConfig *config, AxLmStage stage, AxLmProgressFn prog
       return FALSE;
     }
   AxParameters *p = ax_gemma_parameters (run.gemma);
-  double peak = ax_bench_peak ().gflops, validation = -1;
+  p->device->allow_tf32 (config->store != AX_GEMMA_F32);   /* the base's own products are rounded more */
+  double peak = p->device->host ? ax_bench_peak ().gflops : 0, validation = -1;
   gint64 first = at, started = g_get_monotonic_time (), saved = started;
   gboolean ok = TRUE;
   while (ok && at < config->steps)
@@ -295,6 +296,7 @@ ax_train_lm (const AxLmTrainConfig *config, AxLmStage stage, AxLmProgressFn prog
         ok = !g_cancellable_set_error_if_cancelled (cancellable, error);
     }
   ok = ok && ax_lm_plot (run.metrics, run.chart, stage == AX_LM_ALIGN ? "Alignment of the projection heads" : "Training of the language part", error);
+  p->device->allow_tf32 (FALSE);
   run_clear (&run);
   return ok;
 }

@@ -22,6 +22,7 @@ typedef struct {
   char    *base;                /* base language model, a file or a folder; NULL: the one that the set-up installed */
   char    *start;               /* adapter to start from, a file or folder, or NULL */
   char    *run_dir;
+  const AxDevice *device;       /* where it trains, started; NULL: the processor. Not of the file */
   guint64  seed;
   gint64   steps;
   int      pictures;            /* a step accumulates the gradients of so many */

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 static gboolean
-add (AxSafetensorsWriter *w, const char *prefix, const AxParameter *p, const float *data, GError **error)
+add (AxSafetensorsWriter *w, const char *prefix, const AxParameters *all, const AxParameter *p, const float *array, GError **error)
 {
+  g_autofree float *copy = NULL;
+  const float *data = ax_parameters_host (all, p, array, &copy);
   g_autofree char *name = g_strconcat (prefix, p->name, NULL);
   gint64 shape[AX_MAX_DIMS];
   for (int d = 0; d < p->t.ndim; d++)
@@ -15,7 +17,7 @@ add (AxSafetensorsWriter *w, const char *prefix, const AxParameter *p, const flo
 }
 
 static gboolean
-get (AxWeights *w, const char *prefix, const AxParameter *p, float *data, GError **error)
+get (AxWeights *w, const char *prefix, const AxParameters *all, const AxParameter *p, float *array, GError **error)
 {
   g_autofree char *name = g_strconcat (prefix, p->name, NULL);
   int i = ax_weights_find (w, name);
@@ -35,7 +37,13 @@ get (AxWeights *w, const char *prefix, const AxParameter *p, float *data, GError
                    ax_weights_get_path (w), name);
       return FALSE;
     }
-  return ax_weights_read_f32 (w, (guint) i, data, p->t.n, error);
+  if (all->device->host)
+    return ax_weights_read_f32 (w, (guint) i, array, p->t.n, error);
+  g_autofree float *data = g_new (float, p->t.n);
+  if (!ax_weights_read_f32 (w, (guint) i, data, p->t.n, error))
+    return FALSE;
+  all->device->upload (array, data, p->t.n * sizeof (float));
+  return TRUE;
 }
 
 gboolean
@@ -50,9 +58,12 @@ ax_train_state_save (const char *path, AxParameters *const *sets, guint n_sets, 
     for (guint i = 0; i < sets[s]->list->len; i++)
       {
         AxParameter *p = sets[s]->list->pdata[i];
-        if (!add (w, "", p, p->t.data, error) || (p->m && (!add (w, "m.", p, p->m, error) || !add (w, "v.", p, p->v, error))))
+        if (!add (w, "", sets[s], p, p->t.data, error) || (p->m && (!add (w, "m.", sets[s], p, p->m, error) || !add (w, "v.", sets[s], p, p->v, error))))
           return FALSE;
       }
+  for (guint s = 0; s < n_sets; s++)
+    if (!ax_device_check (sets[s]->device, error))
+      return FALSE;
   return ax_safetensors_writer_save (w, path, error);
 }
 
@@ -73,9 +84,12 @@ ax_train_state_load (const char *path, AxParameters *const *sets, guint n_sets, 
       for (guint i = 0; i < sets[s]->list->len; i++)
         {
           AxParameter *p = sets[s]->list->pdata[i];
-          if (!get (w, "", p, p->t.data, error) || (p->m && (!get (w, "m.", p, p->m, error) || !get (w, "v.", p, p->v, error))))
+          if (!get (w, "", sets[s], p, p->t.data, error)
+              || (p->m && (!get (w, "m.", sets[s], p, p->m, error) || !get (w, "v.", sets[s], p, p->v, error))))
             return FALSE;
         }
+      if (!ax_device_check (sets[s]->device, error))
+        return FALSE;
       sets[s]->generation++;
     }
   *step = g_ascii_strtoll (steps, NULL, 10);
@@ -90,10 +104,10 @@ ax_parameters_save (const char *path, AxParameters *params, GError **error)
   for (guint i = 0; i < params->list->len; i++)
     {
       AxParameter *p = params->list->pdata[i];
-      if (!add (w, "", p, p->t.data, error))
+      if (!add (w, "", params, p, p->t.data, error))
         return FALSE;
     }
-  return ax_safetensors_writer_save (w, path, error);
+  return ax_device_check (params->device, error) && ax_safetensors_writer_save (w, path, error);
 }
 
 gboolean
@@ -105,9 +119,9 @@ ax_parameters_load (const char *path, AxParameters *params, GError **error)
   for (guint i = 0; i < params->list->len; i++)
     {
       AxParameter *p = params->list->pdata[i];
-      if (!get (w, "", p, p->t.data, error))
+      if (!get (w, "", params, p, p->t.data, error))
         return FALSE;
     }
   params->generation++;
-  return TRUE;
+  return ax_device_check (params->device, error);
 }

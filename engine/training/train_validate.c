@@ -96,11 +96,11 @@ judge_retrieval (Run *run, const float *objects, AxValidation *v)
   v->marked = hit / MAX (says, 1);
 }
 
-void
-ax_train_validate (Run *run, AxValidation *v)
+gboolean
+ax_train_validate (Run *run, AxValidation *v, GError **error)
 {
   enum { N = AX_DATASET_N_OBJECTS, L = AX_DATASET_N_LABELS };
-  AxTape *tape = ax_tape_new (FALSE);
+  AxTape *tape = ax_train_tape (run, FALSE);
   gsize n = run->validation->len;
   double sum[3] = { 0 }, count[3] = { 0 }, mirror = 0, mirrors = 0, kept = 0, pairs = 0;
   g_autofree float *scores = g_new (float, n * L), *plain = g_new (float, n * N * 4);
@@ -116,17 +116,19 @@ ax_train_validate (Run *run, AxValidation *v)
         for (int k = 0; k < batch; k++)
           ax_batch_set (b, k, run->pictures, g_array_index (run->validation, guint, at + (gsize) MIN (k, used - 1)), pass == 1);
         ax_tape_reset (tape);
-        ax_apm_forward (run->apm, tape, ax_train_image_tensor (tape, b), FALSE, NULL, NULL, &out);
+        if (!ax_apm_forward (run->apm, tape, ax_train_image_tensor (tape, b), FALSE, NULL, NULL, &out))
+          break;
+        const float *all_boxes = ax_tensor_host (tape, out.boxes), *all_objects = ax_tensor_host (tape, out.objects), *logits = ax_tensor_host (tape, out.image_logits);
         for (int k = 0; k < used; k++)
           {
-            const float *box = out.boxes->data + (gsize) k * N * 4, *truth = b->boxes + k * N * 4, *mask = b->box_mask + k * N;
+            const float *box = all_boxes + (gsize) k * N * 4, *truth = b->boxes + k * N * 4, *mask = b->box_mask + k * N;
             float *first = plain + (at + (gsize) k) * N * 4;
             guint p, ok = ax_sides_kept (box, truth, mask, &p);
             if (pass == 0)
               {
                 memcpy (first, box, N * 4 * sizeof (float));
-                memcpy (objects + (at + (gsize) k) * N * d, out.objects->data + (gsize) k * N * d, (gsize) N * d * sizeof (float));
-                memcpy (scores + (at + (gsize) k) * L, out.image_logits->data + (gsize) k * L, L * sizeof (float));
+                memcpy (objects + (at + (gsize) k) * N * d, all_objects + (gsize) k * N * d, (gsize) N * d * sizeof (float));
+                memcpy (scores + (at + (gsize) k) * L, logits + (gsize) k * L, L * sizeof (float));
               }
             else
               kept += ok, pairs += p;
@@ -149,8 +151,11 @@ ax_train_validate (Run *run, AxValidation *v)
               }
           }
       }
+  const gboolean sound = ax_tape_check (tape, error);
   ax_batch_free (b);
   ax_tape_free (tape);
+  if (!sound)
+    return FALSE;
   v->iou = sum[0] / MAX (count[0], 1);
   v->lungs = sum[1] / MAX (count[1], 1);
   v->heart = sum[2] / MAX (count[2], 1);
@@ -190,4 +195,5 @@ ax_train_validate (Run *run, AxValidation *v)
   v->score = v->iou + 0.25 * v->sides + 0.25 * v->mirror_iou + 0.5 * v->auroc_mean;
   if (run->marks)
     v->score += v->named + v->marked > 0 ? v->named * v->marked / (v->named + v->marked) : 0; /* half the F1 */
+  return TRUE;
 }

@@ -1,5 +1,6 @@
 /* device.cu: the graphics processor behind device.h. */
 #include "kernels/cuda/common.cuh"
+#include "kernels/cuda/start.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,8 @@ cudaStream_t ax_cuda_stream;
 
 namespace {
 
-enum { NEW, READY, FAILED } state = NEW;
-char reason[512], error_text[256], device_name[256];
+bool ready;
+char error_text[256], device_name[256];
 int multiprocessors;
 void *scratch;
 size_t scratch_bytes, taken;
@@ -34,47 +35,58 @@ keep (cudaError_t code, const char *what)
   return false;
 }
 
-const char *
-not_ready (const char *text)
+AxCudaAnswer
+answer_of (cudaError_t code)
 {
-  snprintf (reason, sizeof reason, "%s", text);
-  state = FAILED;
-  return reason;
+  switch (code) {
+  case cudaSuccess:
+    return AX_CUDA_ANSWERS;
+  case cudaErrorInsufficientDriver:
+  case cudaErrorStubLibrary:
+    return AX_CUDA_DRIVER;
+  case cudaErrorNoDevice:
+    return AX_CUDA_NO_CARD;
+  case cudaErrorMemoryAllocation:
+    return AX_CUDA_NO_MEMORY;
+  case cudaErrorDevicesUnavailable:
+    return AX_CUDA_BUSY;
+  case cudaErrorSystemDriverMismatch:
+    return AX_CUDA_MISMATCH;
+  default:
+    return AX_CUDA_OTHER;
+  }
 }
 
 const char *
 begin (void)
 {
   int count = 0;
-  const cudaError_t code = cudaGetDeviceCount (&count);
-  if (code == cudaErrorInsufficientDriver) {
-    int driver = 0, runtime = 0;
-    cudaDriverGetVersion (&driver);
-    cudaRuntimeGetVersion (&runtime);
-    if (driver == 0)
-      return not_ready ("no NVIDIA driver is installed");
-    snprintf (reason, sizeof reason, "the NVIDIA driver serves CUDA %d.%d and this program needs %d.%d: update the driver", driver / 1000, driver / 10 % 100,
-              runtime / 1000, runtime / 10 % 100);
-    state = FAILED;
-    return reason;
+  AxCudaFound found = {};
+  cudaDeviceProp properties = {};
+  cudaError_t code = cudaGetDeviceCount (&count);
+  if (code == cudaSuccess && count == 0)
+    code = cudaErrorNoDevice;
+  if (code == cudaSuccess)
+    code = cudaSetDevice (0);
+  if (code == cudaSuccess)
+    code = cudaGetDeviceProperties (&properties, 0);
+  if (code == cudaSuccess && properties.major >= 8) /* an older one is not started */
+    code = cudaStreamCreateWithFlags (&ax_cuda_stream, cudaStreamNonBlocking);
+  found.answer = answer_of (code);
+  found.other = cudaGetErrorString (code);
+  cudaDriverGetVersion (&found.driver);
+  cudaRuntimeGetVersion (&found.runtime);
+  found.name = properties.name;
+  found.major = properties.major;
+  found.minor = properties.minor;
+  const char *why = ax_cuda_problem (&found);
+  if (why) {
+    cudaGetLastError (); /* it is told here, and must not show after the next launch */
+    return why;
   }
-  if (code == cudaErrorNoDevice || (code == cudaSuccess && count == 0))
-    return not_ready ("there is no NVIDIA graphics processor");
-  if (code != cudaSuccess)
-    return not_ready (cudaGetErrorString (code));
-  cudaDeviceProp properties;
-  if (cudaSetDevice (0) != cudaSuccess || cudaGetDeviceProperties (&properties, 0) != cudaSuccess)
-    return not_ready ("the graphics processor does not answer");
-  if (properties.major < 8) {
-    snprintf (reason, sizeof reason, "%s is too old: compute capability %d.%d, at least 8.0 is needed", properties.name, properties.major, properties.minor);
-    state = FAILED;
-    return reason;
-  }
-  if (cudaStreamCreateWithFlags (&ax_cuda_stream, cudaStreamNonBlocking) != cudaSuccess)
-    return not_ready ("the graphics processor has no free memory");
   snprintf (device_name, sizeof device_name, "%s", properties.name);
   multiprocessors = properties.multiProcessorCount;
-  state = READY;
+  ready = true;
   return nullptr;
 }
 
@@ -97,7 +109,7 @@ ax_cuda_ok (void)
 const char *
 ax_cuda_start (void)
 {
-  return state == READY ? nullptr : begin ();
+  return ready ? nullptr : begin ();
 }
 
 bool ax_cuda_is_real (void) { return true; }

@@ -4,6 +4,7 @@
  * nothing until ax_cuda_start() is called, so that one binary runs on machines without a driver. All work goes to one stream; functions named below
  * return at once unless said otherwise. What the emulator cannot show (device.cu itself, cuBLASLt, graphs of the driver) has been compiled and never run. Errors of the device are sticky: the first is kept, all later work is skipped, ax_cuda_error() tells. */
 #pragma once
+#include "kernels/cuda/start.h"
 #include "kernels/kernels.h"
 
 #ifdef __cplusplus
@@ -47,6 +48,8 @@ unsigned ax_cuda_epoch (void);
 #ifdef AX_CUDA_EMULATED
 /* Tests: so many bytes in all, as a small card; 0: as many as there are. */
 void ax_cuda_emulated_limit (size_t bytes);
+/* Tests: what ax_cuda_start() finds from now on. The strings must stay. */
+void ax_cuda_emulated_found (const AxCudaFound *found);
 #endif
 
 /* Scratch memory that the operations share, grown when first needed and never while a graph records; NULL when out of memory. */

@@ -57,9 +57,13 @@ ready (void)
   return state > 0;
 }
 
+/* What the matrices' starts are multiples of, in bytes: the library takes 256 for granted unless told. */
+struct Alignment { uint32_t a, b, c; };
+
 /* One kind of product, as the library knows it; made once and kept. */
 struct Plan {
   AxCudaGemm g;
+  Alignment alignment;
   bool bf16, tf32, used;
   cublasLtMatmulDesc_t desc;
   cublasLtMatrixLayout_t a, b, c;
@@ -81,21 +85,29 @@ layout (cudaDataType_t type, size_t rows, size_t columns, size_t ld, size_t batc
   return l;
 }
 
+/* Of `count` starts that lie `step` bytes apart. */
+uint32_t
+aligned_to (const void *start, size_t count, size_t step)
+{
+  const uintptr_t bits = (uintptr_t) start | (count > 1 ? step : 0) | 256;
+  return (uint32_t) (bits & (~bits + 1));
+}
+
 /* NULL: the library has nothing for it. The batch of a plan is the `seconds`. */
 Plan *
-plan_for (const AxCudaGemm *g, bool bf16)
+plan_for (const AxCudaGemm *g, const Alignment &alignment, bool bf16)
 {
   AxCudaGemm key = *g;
   key.alpha = key.beta = 0; /* numbers of the call, not of the plan */
   key.firsts = 1;
   key.a_first = key.b_first = key.c_first = 0;
   size_t hash = bf16;
-  for (size_t v : { key.m, key.n, key.k, key.lda, key.ldb, key.seconds, (size_t) key.trans_a * 2 + key.trans_b })
+  for (size_t v : { key.m, key.n, key.k, key.lda, key.ldb, key.seconds, (size_t) key.trans_a * 2 + key.trans_b, (size_t) alignment.a, (size_t) alignment.b, (size_t) alignment.c })
     hash = hash * 1000003 + v;
   Plan *p = nullptr;
   for (size_t probe = 0; probe < 512 && !p; probe++) {
     Plan *at = &plans[(hash + probe) % 512];
-    if (at->used && at->bf16 == bf16 && at->tf32 == tf32 && memcmp (&at->g, &key, sizeof key) == 0)
+    if (at->used && at->bf16 == bf16 && at->tf32 == tf32 && memcmp (&at->alignment, &alignment, sizeof alignment) == 0 && memcmp (&at->g, &key, sizeof key) == 0)
       return at;
     if (!at->used)
       p = at;
@@ -107,6 +119,7 @@ plan_for (const AxCudaGemm *g, bool bf16)
   const cublasOperation_t first = g->trans_b ? CUBLAS_OP_T : CUBLAS_OP_N, second = g->trans_a ? CUBLAS_OP_T : CUBLAS_OP_N;
   Plan made = {};
   made.g = key;
+  made.alignment = alignment;
   made.bf16 = bf16;
   made.tf32 = tf32;
   if (lt.desc_create (&made.desc, compute, CUDA_R_32F) != CUBLAS_STATUS_SUCCESS)
@@ -119,6 +132,11 @@ plan_for (const AxCudaGemm *g, bool bf16)
   cublasLtMatmulPreference_t preference = nullptr;
   lt.preference_create (&preference);
   lt.preference_set (preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &WORKSPACE, sizeof WORKSPACE);
+  /* Its first matrix is our second. */
+  lt.preference_set (preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &alignment.b, sizeof alignment.b);
+  lt.preference_set (preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &alignment.a, sizeof alignment.a);
+  lt.preference_set (preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &alignment.c, sizeof alignment.c);
+  lt.preference_set (preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &alignment.c, sizeof alignment.c);
   cublasLtMatmulHeuristicResult_t found = {};
   int n = 0;
   if (!made.a || !made.b || !made.c || lt.heuristic (lt.handle, made.desc, made.a, made.b, made.c, made.c, preference, 1, &found, &n) != CUBLAS_STATUS_SUCCESS
@@ -133,13 +151,18 @@ plan_for (const AxCudaGemm *g, bool bf16)
 template <class T> bool
 run (const AxCudaGemm *g, const T *a, const T *b, float *c)
 {
-  Plan *p = ready () ? plan_for (g, sizeof (T) == 2) : nullptr;
+  const Alignment alignment = { aligned_to (a, g->firsts, g->a_first * sizeof (T)), aligned_to (b, g->firsts, g->b_first * sizeof (T)),
+                                aligned_to (c, g->firsts, g->c_first * sizeof (float)) };
+  Plan *p = ready () ? plan_for (g, alignment, sizeof (T) == 2) : nullptr;
   for (size_t f = 0; p && f < g->firsts; f++)
     if (ax_cuda_ok ()
         && lt.matmul (lt.handle, p->desc, &g->alpha, b + f * g->b_first, p->a, a + f * g->a_first, p->b, &g->beta, c + f * g->c_first, p->c, c + f * g->c_first,
                       p->c, &p->algo, lt.workspace, WORKSPACE, ax_cuda_stream)
-             != CUBLAS_STATUS_SUCCESS)
-      return false;
+             != CUBLAS_STATUS_SUCCESS) {
+      if (f == 0)
+        return false;
+      ax_cuda_fail ("a batch of matrix products"); /* what the first ones added cannot be taken back */
+    }
   return p != nullptr;
 }
 

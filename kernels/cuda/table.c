@@ -37,6 +37,13 @@ static const AxDevice device = {
 #ifdef AX_CUDA_EMULATED
 const AxDevice *ax_device_emulated (void); /* for emulated_face.c alone */
 void ax_device_emulated_limit (size_t bytes);
+void ax_device_emulated_found (const AxCudaFound *found);
+
+void
+ax_device_emulated_found (const AxCudaFound *found)
+{
+  ax_cuda_emulated_found (found);
+}
 
 const AxDevice *
 ax_device_emulated (void)

@@ -159,13 +159,41 @@ training (Bench *b, const AxGemmaConfig *config)
 
 /* ---- the Anatomy Perception Module -------------------------------------------------------------------------------------------- */
 
+/* One forward pass and one training step, with products in float32 or in bfloat16. */
+static void
+perceive (Bench *b, AxApm *apm, gboolean bf16)
+{
+  const int batch = b->small ? 1 : 16;
+  const char *kind = bf16 ? "bf16" : "float32";
+  const AxApmConfig *c = ax_apm_config (apm);
+  AxApmBench result;
+  g_autofree char *forward = g_strdup_printf ("APM ResNet-%d at %d, %s", c->depth, c->input_size, kind);
+  g_autofree char *train = g_strdup_printf ("APM training step, batch %d at %d, %s", batch, c->input_size, kind);
+  if (wanted (b, forward))
+    {
+      ax_bench_apm (apm, bf16, b->small ? 2 : 20, &result);
+      g_autofree char *rate = g_strdup_printf ("%.2f TFLOP/s", result.gflops / 1e3);
+      if (b->on->ok ())
+        row (forward, result.ms_median, rate, result.gflops / b->gflops, "bf16");
+      else
+        fail (b, forward, "");
+    }
+  if (!wanted (b, train))
+    return;
+  if (!ax_bench_apm_train (apm, bf16, batch, 2, &result))
+    {
+      fail (b, train, "stopped");
+      return;
+    }
+  g_autofree char *rate = g_strdup_printf ("%.2f TFLOP/s", result.gflops / 1e3);
+  row (train, result.ms_min, rate, result.gflops / b->gflops, "bf16");
+}
+
 static void
 perception (Bench *b)
 {
   g_autoptr (GError) error = NULL;
-  const int batch = b->small ? 1 : 16;
   g_autoptr (AxApm) apm = b->small ? NULL : ax_bench_apm_published ();
-  AxApmBench result;
   if (apm == NULL)
     {
       AxApmConfig config = ax_apm_config_default ();
@@ -175,31 +203,14 @@ perception (Bench *b)
       apm = ax_apm_new (&config, &error);
       ax_apm_init (apm, 1);
     }
-  const AxApmConfig *c = ax_apm_config (apm);
-  g_autofree char *forward = g_strdup_printf ("APM ResNet-%d at %d", c->depth, c->input_size), *train = g_strdup_printf ("APM training step, batch %d at %d", batch, c->input_size);
   if (!ax_apm_move (apm, b->on, &error))
     {
-      fail (b, forward, error->message);
+      fail (b, "APM", error->message);
       return;
     }
-  if (wanted (b, forward))
-    {
-      ax_bench_apm (apm, b->small ? 2 : 20, &result);
-      g_autofree char *rate = g_strdup_printf ("%.2f TFLOP/s", result.gflops / 1e3);
-      if (b->on->ok ())
-        row (forward, result.ms_median, rate, result.gflops / b->gflops, "bf16");
-      else
-        fail (b, forward, "");
-    }
-  if (!wanted (b, train))
-    return;
-  if (!ax_bench_apm_train (apm, batch, 2, &result))
-    {
-      fail (b, train, "stopped");
-      return;
-    }
-  g_autofree char *rate = g_strdup_printf ("%.2f TFLOP/s", result.gflops / 1e3);
-  row (train, result.ms_min, rate, result.gflops / b->gflops, "bf16");
+  perceive (b, apm, TRUE);
+  if (!b->on->host)            /* the processor has one kind */
+    perceive (b, apm, FALSE);
 }
 
 int

@@ -4,6 +4,7 @@
 #include "kernels/cuda/names.h"
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/gemm.h"
 #include "tests/kernels/op-case.h"
 
 #include <math.h>
@@ -62,6 +63,43 @@ test_wide_heads (void)
       worst = MAX (worst, op_check_case (ax_op_at (i), shapes[k], 12 + k, ax_cuda_device_name (), run_on_device));
   g_test_message ("%.1f %% of the bound used", 100 * worst);
   g_assert_cmpfloat (worst, >, 0);
+}
+
+/* Products that may round their factors to TF32, 2^-11 of each at most, and those after them that may not again. */
+static void
+test_tf32 (void)
+{
+  const gsize m = 65, n = 72, k = 96;
+  g_autofree float *a = g_new (float, m * k), *b = g_new (float, n * k), *c = g_new (float, m * n);
+  guint64 state = 5;
+  for (gsize i = 0; i < m * k; i++)
+    a[i] = (float) (ax_op_random (&state) >> 40) * 0x1p-23f - 1;
+  for (gsize i = 0; i < n * k; i++)
+    b[i] = (float) (ax_op_random (&state) >> 40) * 0x1p-23f - 1;
+  float *da = ax_cuda_alloc (m * k * sizeof *a), *db = ax_cuda_alloc (n * k * sizeof *b), *dc = ax_cuda_alloc (m * n * sizeof *c);
+  ax_cuda_upload (da, a, m * k * sizeof *a);
+  ax_cuda_upload (db, b, n * k * sizeof *b);
+  for (int allowed = 1; allowed >= 0; allowed--) {
+    double worst = 0;
+    ax_cuda_gemm_allow_tf32 (allowed);
+    ax_gemm (false, true, m, n, k, 1, da, k, db, k, 0, dc, n);
+    ax_cuda_download (c, dc, m * n * sizeof *c);
+    for (gsize i = 0; i < m * n; i++) {
+      double sum = 0, magnitude = 0;
+      for (gsize p = 0; p < k; p++) {
+        const double t = (double) a[i / n * k + p] * (double) b[i % n * k + p];
+        sum += t;
+        magnitude += fabs (t);
+      }
+      const double bound = ((double) (k + 1) * AX_U + (allowed ? 2 * 0x1p-11 + 0x1p-22 : 0)) * magnitude;
+      g_assert_cmpfloat (fabs ((double) c[i] - sum), <=, bound);
+      worst = MAX (worst, fabs ((double) c[i] - sum) / bound);
+    }
+    g_test_message ("%s: %.2f %% of the bound used", allowed ? "TF32 allowed" : "float32", 100 * worst);
+  }
+  ax_cuda_free (da);
+  ax_cuda_free (db);
+  ax_cuda_free (dc);
 }
 
 #define CASES_REAL 10
@@ -141,5 +179,6 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/cuda/argmax", test_argmax);
   g_test_add_func ("/cuda/wide-heads", test_wide_heads);
+  g_test_add_func ("/cuda/tf32", test_tf32);
   return g_test_run ();
 }

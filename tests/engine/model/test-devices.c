@@ -1,14 +1,16 @@
-/* Whole models on every device that can be used here: the emulated card, which runs the card's kernels thread by thread (kernels/cuda/emulator.h), and the real one
+/* Whole models on every device that can be used here: the processor behind a wall (tests/kernels/walled_card.h), the emulated card, which runs the card's kernels thread by thread (kernels/cuda/emulator.h), and the real one
  * where there is one. The processor's results, which the other tests hold against the authors', are the truth; the language model is held against the authors'
  * own numbers as well.
  *
  * Tolerances: both sides work in float32 and differ by the order of their sums. A sum of K products carries an error of about sqrt(K) u of their size, K up to a
  * few thousand here: 4e-6; some twenty such layers follow each other, and a margin of ten: 1e-3 of the largest element. Gradients pass the layers twice. */
 #include "engine/model/apm.h"
+#include "engine/evaluation/bench_lm.h"
 #include "engine/model/gemma_generate.h"
 #include "engine/training/apm_loss.h"
 #include "tests/engine/model/tiny.h"
 #include "tests/formula.h"
+#include "tests/kernels/walled_card.h"
 #ifdef AX_EMULATED_DEVICE
 #include "kernels/cuda/emulated_face.h"
 #endif
@@ -331,6 +333,43 @@ static void test_serve (gconstpointer on) { serve (on, AX_GEMMA_F32, FALSE); }
 static void test_serve_bf16 (gconstpointer on) { serve (on, AX_GEMMA_BF16, TRUE); }
 static void test_serve_quantised (gconstpointer on) { serve (on, AX_GEMMA_QUANTISED, TRUE); }
 
+/* The benchmarks' weights, made on the card from their formula and carried from here: the same model. */
+static void
+test_generated (gconstpointer data)
+{
+  const AxDevice *on = data;
+  g_autoptr (GError) error = NULL;
+  AxGemmaConfig config;
+  gint32 ids[9];
+  g_assert_true (ax_lm_config_named ("270m", &config));
+  config.layers = 1;
+  config.vocab = 300;
+  config.width = 96;
+  config.ffn = 64;
+  config.head_dim = 32;
+  for (int i = 0; i < 9; i++)
+    ids[i] = (7 + 31 * i) % config.vocab;
+  const AxGemmaSource made = ax_bench_lm_source (&config), carried = { made.data, made.shape, made.read, NULL };
+  g_assert_nonnull (made.make);
+  g_autofree float *logits = g_new (float, config.vocab);
+  for (int store = AX_GEMMA_F32; store <= AX_GEMMA_QUANTISED; store++)
+    for (int k = 0; k < 2; k++)
+      {
+        const AxGemmaOptions options = { .store = (AxGemmaStore) store, .device = on };
+        g_autoptr (AxGemma) gemma = ax_gemma_new (&config, &options, NULL, k ? &made : &carried, &error);
+        g_assert_no_error (error);
+        g_autoptr (AxGemmaState) state = ax_gemma_state_new (gemma, 16, &error);
+        g_assert_true (ax_gemma_state_prefill (state, &(AxGemmaInput){ .ids = ids, .n = 9 }, TRUE, NULL, NULL, &error));
+        g_assert_no_error (error);
+        if (k == 0)
+          memcpy (logits, ax_gemma_state_logits (state), (gsize) config.vocab * sizeof (float));
+        else
+          g_assert_cmpmem (logits, (gsize) config.vocab * sizeof (float), ax_gemma_state_logits (state), (gsize) config.vocab * sizeof (float));
+      }
+  g_assert_cmpfloat (fabs (logits[3]), >, 0);
+  told (on);
+}
+
 /* A training step on a packed batch with a shared prefix: loss, gradients and moments as here. */
 static void
 lm_pass (AxGemma *gemma, AxTape *tape, const gint32 *ids, const float *image, const float *objects, Results *r)
@@ -464,7 +503,7 @@ add (const AxDevice *on, const char *as)
 {
   static const struct { const char *name; GTestDataFunc fn; } cases[] = {
     { "apm", test_apm }, { "apm-training", test_apm_training }, { "lm-serve/f32", test_serve },
-    { "lm-serve/bf16", test_serve_bf16 }, { "lm-serve/quantised", test_serve_quantised }, { "lm-training", test_lm_training }, { "lm-training/vocabulary", test_lm_vocabulary },
+    { "lm-serve/bf16", test_serve_bf16 }, { "lm-serve/quantised", test_serve_quantised }, { "lm-generated", test_generated }, { "lm-training", test_lm_training }, { "lm-training/vocabulary", test_lm_vocabulary },
   };
   const char *why = on->start ();
   if (why != NULL)
@@ -483,6 +522,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  add (walled_card (), "walled");
 #ifdef AX_EMULATED_DEVICE
   add (ax_emulated_device (), "emulated");
   g_test_add_data_func ("/devices/emulated/memory", ax_emulated_device (), test_memory);

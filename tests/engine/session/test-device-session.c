@@ -139,16 +139,47 @@ test_broken (void)
   ax_device_set_card (ax_emulated_device ());
 }
 
-/* A machine without a card, or a build without its kernels. */
-static const char *absent (void) { return "no NVIDIA driver is installed"; }
+/* Every way in which a card may not start: which one is told, and that the processor takes over, or with --device cuda an error. */
+static void
+test_reasons (void)
+{
+  static const struct { AxCudaFound found; const char *says; } cases[] = {
+    { { .answer = AX_CUDA_DRIVER, .runtime = 13000 }, "no NVIDIA driver is installed" },
+    { { .answer = AX_CUDA_DRIVER, .driver = 12040, .runtime = 13000 }, "the NVIDIA driver serves CUDA 12.4 and this program needs 13.0: update the driver" },
+    { { .answer = AX_CUDA_NO_CARD, .driver = 13000, .runtime = 13000 }, "there is no NVIDIA graphics processor" },
+    { { .answer = AX_CUDA_NO_MEMORY, .driver = 13000, .runtime = 13000 }, "the graphics processor has no free memory" },
+    { { .answer = AX_CUDA_BUSY, .driver = 13000, .runtime = 13000 }, "another program has the graphics processor to itself" },
+    { { .answer = AX_CUDA_MISMATCH, .driver = 13000, .runtime = 13000 }, "the NVIDIA driver was updated: restart the computer" },
+    { { .answer = AX_CUDA_OTHER, .other = "unknown error" }, "the graphics processor does not answer: unknown error" },
+    { { .answer = AX_CUDA_ANSWERS, .driver = 13000, .runtime = 13000, .name = "Tesla T4", .major = 7, .minor = 5 },
+      "Tesla T4 is too old: compute capability 7.5, at least 8.0 is needed" },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      ax_emulated_device_found (&cases[i].found);
+      ax_engine_set_device (AX_DEVICE_AUTO);
+      g_assert_true (ax_engine_check_device (&error));
+      g_autofree char *text = ax_engine_describe_device ();
+      g_assert_true (g_str_has_prefix (text, "CPU") && g_str_has_suffix (text, cases[i].says));
+      ax_engine_set_device (AX_DEVICE_CUDA);
+      g_assert_false (ax_engine_check_device (&error));
+      g_assert_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_DEVICE);
+      g_assert_nonnull (strstr (error->message, cases[i].says));
+    }
+  ax_emulated_device_found (NULL);
+  ax_engine_set_device (AX_DEVICE_CUDA);
+  g_autoptr (GError) error = NULL;
+  g_assert_true (ax_engine_check_device (&error));
+  ax_engine_set_device (AX_DEVICE_AUTO);
+}
 
+/* A machine without a card. */
 static void
 test_absent (void)
 {
   g_autoptr (GError) error = NULL;
-  AxDevice card = *ax_emulated_device ();
-  card.start = absent;
-  ax_device_set_card (&card);
+  ax_emulated_device_found (&(AxCudaFound){ .answer = AX_CUDA_DRIVER, .runtime = 13000 });
   g_autoptr (AxImage) image = tiny_image (300, 260, 0);
   AxDeviceUse use;
   ax_engine_set_device (AX_DEVICE_AUTO);
@@ -165,7 +196,7 @@ test_absent (void)
   g_assert_nonnull (strstr (error->message, "no NVIDIA driver is installed"));
   g_assert_nonnull (strstr (error->message, "--device cpu"));
   ax_engine_set_device (AX_DEVICE_AUTO);
-  ax_device_set_card (ax_emulated_device ());
+  ax_emulated_device_found (NULL);
 }
 
 int
@@ -175,6 +206,7 @@ main (int argc, char **argv)
   g_autofree char *parent = g_dir_make_tmp ("device-session-XXXXXX", NULL);
   folder = tiny_model_new (parent, FALSE);
   ax_device_set_card (ax_emulated_device ());
+  g_test_add_func ("/device-session/reasons", test_reasons);
   g_test_add_func ("/device-session/absent", test_absent);
   g_test_add_func ("/device-session/broken", test_broken);
   g_test_add_func ("/device-session/session", test_session);

@@ -16,6 +16,7 @@
 #include "engine/training/train_lm.h"
 #include "kernels/kernels.h"
 #include "tests/engine/checkpoint/gguf_maker.h"
+#include "tests/kernels/walled_card.h"
 
 enum { LAYERS = 2, WIDTH = 32, HEADS = 2, HEAD = 16, FFN = 48, PIECES = 3 + 256 + 5 };
 
@@ -175,10 +176,14 @@ kill_at (const AxLmProgress *p, gpointer data)
     raise (SIGKILL);
 }
 
+static const AxDevice *device; /* NULL: the processor */
+
 static gboolean
 train (const char *config_path, AxLmStage stage, gint64 kill_step, GError **error)
 {
   g_autoptr (AxLmTrainConfig) config = ax_lm_train_config_load (config_path, error);
+  if (config != NULL)
+    config->device = device;
   return config != NULL && ax_train_lm (config, stage, kill_step ? kill_at : NULL, &kill_step, NULL, error);
 }
 
@@ -267,6 +272,26 @@ test_resume (void)
   clean (dir);
 }
 
+/* On a card whose memory only its operations can see: nothing of it is read or written from here, and the run ends with the very bytes of one on the processor. */
+static void
+test_card (void)
+{
+  g_autofree char *dir = make_data (), *here = write_config (dir, "here", 2, ""), *there = write_config (dir, "card", 2, "");
+  g_autofree char *align_here = write_config (dir, "align-here", 1, ""), *align_there = write_config (dir, "align-card", 1, "");
+  assert_trains (here, AX_LM_INSTRUCT);
+  assert_trains (align_here, AX_LM_ALIGN);
+  device = walled_card ();
+  assert_trains (there, AX_LM_INSTRUCT);
+  assert_trains (align_there, AX_LM_ALIGN);
+  device = NULL;
+  g_test_message ("%" G_GSIZE_FORMAT " operations and copies", walled_card_calls ());
+  g_assert_cmpuint (walled_card_calls (), >, 1000);
+  g_assert_cmpuint (walled_card ()->taken (), ==, 0);
+  assert_same_run (dir, "here", "card");
+  assert_same_run (dir, "align-here", "align-card");
+  clean (dir);
+}
+
 static void
 assert_refused (const char *config_path, const char *text)
 {
@@ -312,6 +337,7 @@ main (int argc, char **argv)
   g_setenv ("XDG_CACHE_HOME", cache, TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/lm-trainer/resume", test_resume);
+  g_test_add_func ("/lm-trainer/card", test_card);
   g_test_add_func ("/lm-trainer/refusals", test_refusals);
   int status = g_test_run ();
   clean (cache);

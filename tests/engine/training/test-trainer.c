@@ -9,6 +9,7 @@
 #include "engine/training/train_state.h"
 #include "engine/image/png-write.h"
 #include "engine/training/phantom.h"
+#include "tests/kernels/walled_card.h"
 #include <glib/gstdio.h>
 #include <math.h>
 #include <signal.h>
@@ -249,13 +250,21 @@ kill_at (const AxTrainProgress *p, gpointer data)
     raise (SIGKILL);
 }
 
+static gboolean
+train_on (const AxDevice *device, const char *config_path, gint64 kill_step, GError **error)
+{
+  g_autoptr (AxTrainConfig) config = ax_train_config_load (config_path, error);
+  if (config == NULL)
+    return FALSE;
+  config->device = device;
+  return ax_train_apm (config, kill_step ? kill_at : NULL, &kill_step, NULL, error);
+}
+
 static void
 train (const char *config_path, gint64 kill_step)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (AxTrainConfig) config = ax_train_config_load (config_path, &error);
-  g_assert_no_error (error);
-  gboolean ok = ax_train_apm (config, kill_step ? kill_at : NULL, &kill_step, NULL, &error);
+  gboolean ok = train_on (NULL, config_path, kill_step, &error);
   g_assert_no_error (error);
   g_assert_true (ok);
 }
@@ -272,6 +281,18 @@ contents (const char *dir, const char *run, const char *name)
   return g_bytes_new_take (data, n);
 }
 
+static void
+assert_same_run (const char *dir, const char *one, const char *other)
+{
+  const char *files[] = { "state.safetensors", "best.safetensors", "metrics.csv" };
+  for (gsize i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autoptr (GBytes) a = contents (dir, one, files[i]), b = contents (dir, other, files[i]);
+      g_test_message ("%s: %" G_GSIZE_FORMAT " bytes", files[i], g_bytes_get_size (a));
+      g_assert_true (g_bytes_equal (a, b));
+    }
+}
+
 /* A run that is killed (SIGKILL, no clean-up) after step 5, with its last state at step 4, must end with the very same bytes. */
 static void
 test_resume (void)
@@ -286,13 +307,7 @@ test_resume (void)
   g_assert_true (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
   train (killed, 0);
   train (whole, 0);
-  const char *files[] = { "state.safetensors", "best.safetensors", "metrics.csv" };
-  for (gsize i = 0; i < G_N_ELEMENTS (files); i++)
-    {
-      g_autoptr (GBytes) a = contents (dir, "whole", files[i]), b = contents (dir, "killed", files[i]);
-      g_test_message ("%s: %" G_GSIZE_FORMAT " bytes", files[i], g_bytes_get_size (a));
-      g_assert_true (g_bytes_equal (a, b));
-    }
+  assert_same_run (dir, "whole", "killed");
   g_autoptr (GBytes) plot = contents (dir, "whole", "metrics.png");
   g_assert_cmpuint (g_bytes_get_size (plot), >, 1000);
   /* A finished run stays as it is. */
@@ -300,6 +315,39 @@ test_resume (void)
   train (whole, 0);
   g_autoptr (GBytes) after = contents (dir, "whole", "state.safetensors");
   g_assert_true (g_bytes_equal (before, after));
+}
+
+/* On a card whose memory only its operations can see: nothing is read or written from here, and the run, stopped for want of memory and gone on with, ends with the
+ * very bytes of one on the processor. Nothing stays on the card. */
+static void
+test_card (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *dir = make_data (), *here = write_config (dir, "here", 2), *there = write_config (dir, "card", 2);
+  const AxDevice *card = walled_card ();
+  walled_card_limit ((gsize) 4 << 20);
+  g_assert_false (train_on (card, there, 0, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, "MiB are free"));
+  g_clear_error (&error);
+  g_assert_cmpuint (card->taken (), ==, 0);
+  /* Room for weights, gradients and moments, but not for a pass. */
+  walled_card_limit ((gsize) 200 << 20);
+  g_assert_false (train_on (card, there, 0, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, "out of memory"));
+  g_clear_error (&error);
+  g_assert_cmpuint (card->taken (), ==, 0);
+  walled_card_limit (0);
+  g_assert_true (train_on (card, there, 0, &error));
+  g_assert_no_error (error);
+  g_test_message ("%" G_GSIZE_FORMAT " operations and copies", walled_card_calls ());
+  g_assert_cmpuint (walled_card_calls (), >, 1000);
+  g_assert_cmpuint (card->taken (), ==, 0);
+  train (here, 0);
+  assert_same_run (dir, "here", "card");
 }
 
 static void
@@ -501,6 +549,7 @@ main (int argc, char **argv)
   g_test_add_func ("/trainer/metrics", test_metrics);
   g_test_add_func ("/trainer/augmentation", test_augmentation);
   g_test_add_func ("/trainer/resume-after-kill", test_resume);
+  g_test_add_func ("/trainer/card", test_card);
   g_test_add_func ("/trainer/start", test_start);
   g_test_add_func ("/trainer/refusals", test_refusals); /* last: it damages the split */
   int result = g_test_run ();
