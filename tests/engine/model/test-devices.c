@@ -502,8 +502,8 @@ static void
 add (const AxDevice *on, const char *as)
 {
   static const struct { const char *name; GTestDataFunc fn; } cases[] = {
-    { "apm", test_apm }, { "apm-training", test_apm_training }, { "lm-serve/f32", test_serve },
-    { "lm-serve/bf16", test_serve_bf16 }, { "lm-serve/quantised", test_serve_quantised }, { "lm-generated", test_generated }, { "lm-training", test_lm_training }, { "lm-training/vocabulary", test_lm_vocabulary },
+    { "apm", test_apm }, { "apm-training", test_apm_training }, { "lm-serve-f32", test_serve },
+    { "lm-serve-bf16", test_serve_bf16 }, { "lm-serve-quantised", test_serve_quantised }, { "lm-generated", test_generated }, { "lm-training", test_lm_training }, { "lm-training-vocabulary", test_lm_vocabulary },
   };
   const char *why = on->start ();
   if (why != NULL)
