@@ -4,11 +4,14 @@
 #include "engine/checkpoint/weights.h"
 #include <stdlib.h>
 
+/* The writer reads arrays when it saves: what comes from a card waits in `copies`. */
 static gboolean
-add (AxSafetensorsWriter *w, const char *prefix, const AxParameters *all, const AxParameter *p, const float *array, GError **error)
+add (AxSafetensorsWriter *w, const char *prefix, const AxParameters *all, const AxParameter *p, const float *array, GPtrArray *copies, GError **error)
 {
-  g_autofree float *copy = NULL;
+  float *copy;
   const float *data = ax_parameters_host (all, p, array, &copy);
+  if (copy != NULL)
+    g_ptr_array_add (copies, copy);
   g_autofree char *name = g_strconcat (prefix, p->name, NULL);
   gint64 shape[AX_MAX_DIMS];
   for (int d = 0; d < p->t.ndim; d++)
@@ -50,6 +53,7 @@ gboolean
 ax_train_state_save (const char *path, AxParameters *const *sets, guint n_sets, gint64 step, double best, GError **error)
 {
   g_autoptr (AxSafetensorsWriter) w = ax_safetensors_writer_new ();
+  g_autoptr (GPtrArray) copies = g_ptr_array_new_with_free_func (g_free);
   char text[G_ASCII_DTOSTR_BUF_SIZE];
   g_autofree char *steps = g_strdup_printf ("%" G_GINT64_FORMAT, step);
   ax_safetensors_writer_set_metadata (w, "step", steps);
@@ -58,7 +62,8 @@ ax_train_state_save (const char *path, AxParameters *const *sets, guint n_sets, 
     for (guint i = 0; i < sets[s]->list->len; i++)
       {
         AxParameter *p = sets[s]->list->pdata[i];
-        if (!add (w, "", sets[s], p, p->t.data, error) || (p->m && (!add (w, "m.", sets[s], p, p->m, error) || !add (w, "v.", sets[s], p, p->v, error))))
+        if (!add (w, "", sets[s], p, p->t.data, copies, error)
+            || (p->m && (!add (w, "m.", sets[s], p, p->m, copies, error) || !add (w, "v.", sets[s], p, p->v, copies, error))))
           return FALSE;
       }
   for (guint s = 0; s < n_sets; s++)
@@ -101,10 +106,11 @@ gboolean
 ax_parameters_save (const char *path, AxParameters *params, GError **error)
 {
   g_autoptr (AxSafetensorsWriter) w = ax_safetensors_writer_new ();
+  g_autoptr (GPtrArray) copies = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < params->list->len; i++)
     {
       AxParameter *p = params->list->pdata[i];
-      if (!add (w, "", params, p, p->t.data, error))
+      if (!add (w, "", params, p, p->t.data, copies, error))
         return FALSE;
     }
   return ax_device_check (params->device, error) && ax_safetensors_writer_save (w, path, error);
