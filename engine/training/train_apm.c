@@ -164,7 +164,8 @@ step (Run *run, const AxTrainStage *s, gint64 at, gint64 within, double *loss, G
   ax_parameters_zero_grad (run->aux);
   set_backbone_rate (run, s->backbone_lr);
 
-  ax_apm_forward (run->apm, run->tape, ax_train_image_tensor (run->tape, b), c->weight_aux > 0, NULL, NULL, &out);
+  if (!ax_apm_forward (run->apm, run->tape, ax_train_image_tensor (run->tape, b), c->weight_aux > 0, NULL, NULL, &out))
+    return ax_tape_check (run->tape, error);   /* a card without memory for it: that is its error */
   Losses *l = &run->losses;
   ax_loss_boxes (run->tape, out.boxes, b->boxes, b->box_mask, c->weight_l1, c->weight_giou, &l->l1, &l->giou);
   l->labels = ax_loss_labels (run->tape, out.image_logits, b->labels, b->label_weight, c->weight_labels);
