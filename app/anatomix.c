@@ -2,6 +2,7 @@
  * in ui/, everything else behind engine/anatomix.h. */
 #include "ui/install.h"
 #include "ui/session-file.h"
+#include "ui/settings.h"
 #include "ui/window.h"
 
 #include <glib/gi18n.h>
@@ -20,10 +21,12 @@ typedef struct {
 
 static AxSession *ensure_session(App *app) {
   if (!app->session) {
-    g_autofree char *folder = app->model ? g_strdup(app->model) : ax_model_default_folder();
+    g_autofree char *folder = app->model ? g_strdup(app->model) : ax_model_default_folder(), *device = ax_settings_get_string("device", "auto");
 
     if (app->threads > 0)
       ax_engine_set_threads(app->threads);
+    if (g_str_equal(device, "cpu"))
+      ax_engine_set_device(AX_DEVICE_CPU);
     ax_engine_set_nice(MODEL_NICE);
     app->session = ax_session_new(folder);
   }

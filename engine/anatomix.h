@@ -142,6 +142,7 @@ typedef struct {
   char title[96];                /* the card's own name, or "CPU" */
   char note[384];                /* why it is not the card, or not all of it, in words for people; empty if there is nothing to say */
   gsize taken, total;            /* bytes of the card's memory: taken by this program, and all of it; 0 for the processor */
+  gboolean moving;               /* another one was asked for, and the session has not come to it yet */
 } AxDeviceUse;
 
 /* ---- session: one worker thread that owns the device ---------------------------------------------------------------------- */
@@ -167,7 +168,8 @@ void ax_session_get_memory (AxSession *session, AxMemory *memory);
 
 /* What it works on, as it was after the worker's last piece of work; never waits for it. */
 void ax_session_get_device (AxSession *session, AxDeviceUse *use);
-/* Moves to another device behind what was asked for before; what is known of images stays. Where that does not work all stays where it was, and the note says why. */
+/* Moves to another device behind what was asked for before; what is known of images stays. Where that does not work all stays where it was, and the note says why.
+ * Nothing moves, and nothing is lost, where the choice comes to the device that it is on. */
 void ax_session_set_device (AxSession *session, AxDeviceChoice choice);
 
 /* The input frame of the perception module for an image: [size, size] bytes with size = ax_model_input_size(), row by row, just as perceiving makes it. Takes as
@@ -265,6 +267,10 @@ GType ax_answer_get_type (void);
 AxAnswer *ax_answer_ref (AxAnswer *answer);
 void ax_answer_unref (AxAnswer *answer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxAnswer, ax_answer_unref)
+/* Tokens a second, of the prompt that this request read itself and of the answer that it made; 0 where it read or made none. From the engine's own clock: reading
+ * ends, and making begins, when the last token of the question is in. */
+static inline double ax_answer_read_speed (const AxAnswer *a) { return a->ms_prefill > 0 && a->n_prompt > a->n_reused ? 1000.0 * (a->n_prompt - a->n_reused) / a->ms_prefill : 0; }
+static inline double ax_answer_make_speed (const AxAnswer *a) { return a->ms_generate > 0 ? 1000.0 * a->n_tokens / a->ms_generate : 0; }
 /* "end", "length", "cancelled". */
 const char *ax_stopped_name (AxStopped stopped);
 

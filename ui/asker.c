@@ -170,6 +170,16 @@ void ax_asker_remove(AxAsker *self, AxExchange *exchange) {
 
 GListModel *ax_asker_get_list(AxAsker *self) { return G_LIST_MODEL(self->list); }
 
+AxAnswer *ax_asker_get_last_answer(AxAsker *self) {
+  for (guint i = g_list_model_get_n_items(G_LIST_MODEL(self->list)); i-- > 0;) {
+    g_autoptr(AxExchange) exchange = g_list_model_get_item(G_LIST_MODEL(self->list), i);
+
+    if (ax_exchange_get_answer(exchange))
+      return ax_exchange_get_answer(exchange); /* the list holds it */
+  }
+  return NULL;
+}
+
 /* ---- GObject ---- */
 
 static void ax_asker_dispose(GObject *object) {

@@ -15,6 +15,8 @@ G_DECLARE_FINAL_TYPE(AxAsker, ax_asker, AX, ASKER, GObject)
 AxAsker *ax_asker_new(AxDocument *document, AxSession *session);
 /* AxExchange objects, the oldest first. (transfer none) */
 GListModel *ax_asker_get_list(AxAsker *self);
+/* The newest answer of the list, or NULL. (transfer none) */
+AxAnswer *ax_asker_get_last_answer(AxAsker *self);
 
 /* Asks; questions (AX_TASK_ASK, AX_TASK_CHOOSE) belong to the conversation on the image. NULL, with *why set to a sentence for people, when
  * the request is not complete or there is no image. Free *why with g_free. */

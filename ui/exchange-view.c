@@ -237,9 +237,25 @@ static char *evidence(AxExchange *exchange) {
 
 /* ---- all of it ---- */
 
+char *ax_answer_speed_text(const AxAnswer *answer) {
+  double read = ax_answer_read_speed(answer), make = ax_answer_make_speed(answer);
+  guint n = answer->n_prompt - answer->n_reused;
+  g_autofree char *first = NULL, *second = NULL;
+
+  /* Translators: tokens are the pieces of words that a language model reads and writes. */
+  if (read > 0)
+    first = g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%u token of the prompt read, %.0f a second", "%u tokens of the prompt read, %.0f a second", n), n, read);
+  if (make > 0)
+    second = g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%u token written, %.0f a second", "%u tokens written, %.0f a second", answer->n_tokens),
+                             answer->n_tokens, make);
+  if (!first)
+    return g_steal_pointer(&second);
+  return g_strconcat(first, second ? "\n" : NULL, second, NULL);
+}
+
 static void show_done(AxExchangeView *self) {
   AxAnswer *answer = ax_exchange_get_answer(self->exchange);
-  g_autofree char *why = evidence(self->exchange), *boxes = NULL, *status = NULL;
+  g_autofree char *why = evidence(self->exchange), *boxes = NULL, *status = NULL, *speed = ax_answer_speed_text(answer), *tip = NULL;
   const char *ended = answer->stopped == AX_STOPPED_CANCELLED ? _(" · stopped") : answer->stopped == AX_STOPPED_LENGTH ? _(" · cut: too long") : "";
   GtkWidget *child;
 
@@ -253,7 +269,8 @@ static void show_done(AxExchangeView *self) {
   /* Translators: confidence in percent, "2 boxes", seconds, and how it ended or nothing. */
   status = g_strdup_printf(_("word probability %.0f %% · %s · %.1f s%s"), 100 * answer->confidence, boxes, answer->ms_total / 1000, ended);
   gtk_label_set_text(GTK_LABEL(self->status), status);
-  ax_tooltip_set(self->status, _(probability_note));
+  tip = g_strconcat(_(probability_note), speed ? "\n" : NULL, speed, NULL);
+  ax_tooltip_set(self->status, tip);
   gtk_label_set_text(GTK_LABEL(self->evidence_text), why);
   gtk_widget_set_visible(self->evidence, TRUE);
   self->done = TRUE;

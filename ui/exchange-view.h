@@ -24,4 +24,8 @@ GtkWidget *ax_exchange_view_get_row(AxExchangeView *self, guint sentence);
 /* Name of a task in the reader's language. */
 const char *ax_task_title(AxTask task);
 
+/* "1377 tokens of the prompt read, 3617 a second" and "42 tokens written, 171 a second", in lines, as the engine measured it; NULL where nothing was. Free with
+ * g_free. */
+char *ax_answer_speed_text(const AxAnswer *answer);
+
 G_END_DECLS

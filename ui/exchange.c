@@ -266,7 +266,12 @@ static void add_answer(JsonBuilder *b, AxExchange *self) {
   add_string(b, "stopped", ax_stopped_name(a->stopped));
   add_number(b, "tokens", a->n_tokens);
   add_number(b, "confidence", a->confidence);
+  add_number(b, "prompt_tokens", a->n_prompt);
+  add_number(b, "prompt_reused", a->n_reused);
+  add_number(b, "ms_perceive", a->ms_perceive);
+  add_number(b, "ms_prefill", a->ms_prefill);
   add_number(b, "ms_first", a->ms_first);
+  add_number(b, "ms_generate", a->ms_generate);
   add_number(b, "ms_total", a->ms_total);
   json_builder_end_object(b);
 }
@@ -414,6 +419,11 @@ static AxAnswer *read_answer(AxExchange *self, JsonObject *object) {
       a->stopped = (AxStopped)s;
   a->n_tokens = (guint)MAX(get_number(object, "tokens"), 0);
   a->confidence = CLAMP(get_number(object, "confidence"), 0, 1);
+  a->n_prompt = (guint)MAX(get_number(object, "prompt_tokens"), 0);
+  a->n_reused = (guint)CLAMP(get_number(object, "prompt_reused"), 0, (double)a->n_prompt);
+  a->ms_perceive = MAX(get_number(object, "ms_perceive"), 0);
+  a->ms_prefill = MAX(get_number(object, "ms_prefill"), 0);
+  a->ms_generate = MAX(get_number(object, "ms_generate"), 0);
   a->ms_first = get_number(object, "ms_first");
   a->ms_total = get_number(object, "ms_total");
   return a;

@@ -62,30 +62,51 @@ static GtkWidget *new_size_row(void) {
   return row;
 }
 
-/* ---- style ---- */
+/* ---- style and device ---- */
 
-static const char *const styles[] = {"dark", "light", "system"};
+/* One of a few values of an action of the window, which keeps it under its own name. */
+typedef struct {
+  const char *action, *values[4];
+} Choice;
 
-static void on_style(AdwComboRow *row, GParamSpec *spec, AxPreferences *self) {
+static const Choice style_choice = {"style", {"dark", "light", "system"}}, device_choice = {"device", {"auto", "cpu"}};
+
+static void on_choice(AdwComboRow *row, GParamSpec *spec, AxPreferences *self) {
+  const Choice *choice = g_object_get_data(G_OBJECT(row), "ax-choice");
   guint chosen = adw_combo_row_get_selected(row);
   GtkWindow *parent = gtk_window_get_transient_for(GTK_WINDOW(self));
+  g_autofree char *action = g_strconcat("win.", choice->action, NULL);
 
-  if (chosen < G_N_ELEMENTS(styles) && parent)
-    gtk_widget_activate_action(GTK_WIDGET(parent), "win.style", "s", styles[chosen]);
+  if (chosen < G_N_ELEMENTS(choice->values) && choice->values[chosen] && parent)
+    gtk_widget_activate_action(GTK_WIDGET(parent), action, "s", choice->values[chosen]);
+}
+
+static GtkWidget *new_choice_row(AxPreferences *self, const Choice *choice, const char *title, const char *const *names) {
+  g_autoptr(GtkStringList) list = gtk_string_list_new(names);
+  g_autofree char *now = ax_settings_get_string(choice->action, choice->values[0]);
+  GtkWidget *row = adw_combo_row_new();
+
+  adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), title);
+  adw_combo_row_set_model(ADW_COMBO_ROW(row), G_LIST_MODEL(list));
+  for (guint i = 0; choice->values[i]; i++)
+    if (g_strcmp0(choice->values[i], now) == 0)
+      adw_combo_row_set_selected(ADW_COMBO_ROW(row), i);
+  g_object_set_data(G_OBJECT(row), "ax-choice", (gpointer)choice);
+  g_signal_connect_object(row, "notify::selected", G_CALLBACK(on_choice), self, 0);
+  return row;
 }
 
 static GtkWidget *new_style_row(AxPreferences *self) {
   const char *const names[] = {_("Dark"), _("Light"), _("As the desktop"), NULL};
-  g_autoptr(GtkStringList) list = gtk_string_list_new(names);
-  g_autofree char *now = ax_settings_get_string("style", "dark");
-  GtkWidget *row = adw_combo_row_new();
 
-  adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), _("Style"));
-  adw_combo_row_set_model(ADW_COMBO_ROW(row), G_LIST_MODEL(list));
-  for (guint i = 0; i < G_N_ELEMENTS(styles); i++)
-    if (g_strcmp0(styles[i], now) == 0)
-      adw_combo_row_set_selected(ADW_COMBO_ROW(row), i);
-  g_signal_connect_object(row, "notify::selected", G_CALLBACK(on_style), self, 0);
+  return new_choice_row(self, &style_choice, _("Style"), names);
+}
+
+static GtkWidget *new_device_row(AxPreferences *self, const char *note) {
+  const char *const names[] = {_("The graphics processor, where there is one"), _("The processor"), NULL};
+  GtkWidget *row = new_choice_row(self, &device_choice, _("The model computes on"), names);
+
+  adw_action_row_set_subtitle(ADW_ACTION_ROW(row), note);
   return row;
 }
 
@@ -106,9 +127,10 @@ static GtkWidget *new_switch_row(const char *key, const char *title, const char 
   return row;
 }
 
-static AdwPreferencesPage *new_general_page(AxPreferences *self) {
+static AdwPreferencesPage *new_general_page(AxPreferences *self, const char *note) {
   AdwPreferencesPage *page = ADW_PREFERENCES_PAGE(adw_preferences_page_new());
   AdwPreferencesGroup *look = ADW_PREFERENCES_GROUP(adw_preferences_group_new()), *files = ADW_PREFERENCES_GROUP(adw_preferences_group_new());
+  AdwPreferencesGroup *model = ADW_PREFERENCES_GROUP(adw_preferences_group_new());
 
   adw_preferences_page_set_title(page, _("General"));
   adw_preferences_page_set_icon_name(page, "preferences-system-symbolic");
@@ -118,7 +140,10 @@ static AdwPreferencesPage *new_general_page(AxPreferences *self) {
   adw_preferences_group_set_title(files, _("Files"));
   adw_preferences_group_add(files, new_switch_row("keep-recent", _("Keep a list of the files opened last"), _("It is shown in the main menu.")));
   adw_preferences_group_add(files, new_switch_row("remove-identity", _("Leave names and dates out of what is exported"), _("Text that is burnt into the film stays.")));
+  adw_preferences_group_set_title(model, _("Model"));
+  adw_preferences_group_add(model, new_device_row(self, note));
   adw_preferences_page_add(page, look);
+  adw_preferences_page_add(page, model);
   adw_preferences_page_add(page, files);
   return page;
 }
@@ -230,10 +255,10 @@ static void ax_preferences_init(AxPreferences *self) {
   self->resets = g_ptr_array_new();
 }
 
-AxPreferences *ax_preferences_new(GtkWindow *parent) {
+AxPreferences *ax_preferences_new(GtkWindow *parent, const char *device_note) {
   AxPreferences *self = g_object_new(AX_TYPE_PREFERENCES, "transient-for", parent, "modal", TRUE, "search-enabled", TRUE, "title", _("Preferences"), NULL);
 
-  adw_preferences_window_add(ADW_PREFERENCES_WINDOW(self), new_general_page(self));
+  adw_preferences_window_add(ADW_PREFERENCES_WINDOW(self), new_general_page(self, device_note));
   self->keys_page = new_keys_page(self);
   adw_preferences_window_add(ADW_PREFERENCES_WINDOW(self), self->keys_page);
   gtk_window_set_default_size(GTK_WINDOW(self), 640, 620);

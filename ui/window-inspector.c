@@ -72,26 +72,15 @@ static void put_perception(AxInspectorPage *self, const char *name, const AxPerc
                     : g_strdup(_("not yet")));
 }
 
-static AxAnswer *last_answer(AxMainWindow *window) {
-  GListModel *list = ax_asker_get_list(window->asker);
-
-  for (guint i = g_list_model_get_n_items(list); i-- > 0;) {
-    g_autoptr(AxExchange) exchange = g_list_model_get_item(list, i);
-
-    if (ax_exchange_get_answer(exchange))
-      return ax_exchange_get_answer(exchange); /* the list holds it */
-  }
-  return NULL;
-}
-
 static void put_answer(AxInspectorPage *self, const AxAnswer *a) {
   if (!a) {
     put(self, _("Last answer"), g_strdup(_("not yet")));
     return;
   }
   put(self, _("Last answer"), g_strdup_printf(_("%.0f ms, the first word after %.0f ms"), a->ms_total, a->ms_first));
-  put(self, _("Its prompt"), g_strdup_printf(_("%u tokens, %u of them were there already, %.0f ms"), a->n_prompt, a->n_reused, a->ms_prefill));
-  put(self, _("Its words"), g_strdup_printf(_("%u tokens, %.1f a second"), a->n_tokens, a->ms_generate > 0 ? 1000 * a->n_tokens / a->ms_generate : 0));
+  put(self, _("Its prompt"), g_strdup_printf(_("%u tokens, %u of them were there already, %.0f ms, %.0f a second"), a->n_prompt, a->n_reused, a->ms_prefill,
+                                              ax_answer_read_speed(a)));
+  put(self, _("Its words"), g_strdup_printf(_("%u tokens, %.1f a second"), a->n_tokens, ax_answer_make_speed(a)));
 }
 
 static void put_bytes(AxInspectorPage *self, const char *name, gsize bytes) {
@@ -110,6 +99,15 @@ static void put_memory(AxInspectorPage *self, AxSession *session) {
   put_bytes(self, _("Tensors together"), m.perception + m.activations + m.kept + m.language + m.sequences);
 }
 
+static void put_device(AxInspectorPage *self, AxSession *session) {
+  AxDeviceUse use;
+
+  ax_session_get_device(session, &use);
+  put(self, _("Device"), g_strdup_printf(use.note[0] ? "%s (%s)" : "%s", use.title, use.note));
+  if (use.card)
+    put(self, _("Its memory"), g_strdup_printf(_("%.1f of %.1f GB taken"), 1e-9 * (double)use.taken, 1e-9 * (double)use.total));
+}
+
 static void put_all(AxInspectorPage *self, AxMainWindow *window) {
   GdkFrameClock *clock = window ? gtk_widget_get_frame_clock(GTK_WIDGET(window)) : NULL;
 
@@ -118,10 +116,11 @@ static void put_all(AxInspectorPage *self, AxMainWindow *window) {
     AxModel *model = ax_session_get_model(window->session);
 
     put(self, _("Model"), model ? g_strdup_printf("%s %.12s", ax_model_name(model), ax_model_sha256(model)) : g_strdup(_("none")));
+    put_device(self, window->session);
     put(self, _("Frames a second"), g_strdup_printf("%.1f", clock ? gdk_frame_clock_get_fps(clock) : 0));
     put_perception(self, _("Looking at the image"), ax_document_get_perception(window->document, FALSE));
     put_perception(self, _("Looking at its mirror image"), ax_document_get_perception(window->document, TRUE));
-    put_answer(self, last_answer(window));
+    put_answer(self, ax_asker_get_last_answer(window->asker));
     put_memory(self, window->session);
   } else {
     put(self, _("There is no window of the viewer."), g_strdup(""));

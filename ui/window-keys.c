@@ -163,7 +163,12 @@ static void on_shortcuts(GSimpleAction *action, GVariant *parameter, gpointer se
   gtk_window_present(window);
 }
 
-static void on_preferences(GSimpleAction *action, GVariant *parameter, gpointer self) { gtk_window_present(GTK_WINDOW(ax_preferences_new(self))); }
+static void on_preferences(GSimpleAction *action, GVariant *parameter, gpointer self) {
+  AxDeviceUse use;
+
+  ax_session_get_device(AX_MAIN_WINDOW(self)->session, &use);
+  gtk_window_present(GTK_WINDOW(ax_preferences_new(self, use.note)));
+}
 
 /* ---- ---- */
 

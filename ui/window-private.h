@@ -4,6 +4,7 @@
 #include "ui/anatomy-list.h"
 #include "ui/ask-panel.h"
 #include "ui/canvas.h"
+#include "ui/device-panel.h"
 #include "ui/film-strip.h"
 #include "ui/findings-bars.h"
 #include "ui/mark-list.h"
@@ -55,7 +56,8 @@ struct _AxMainWindow {
   GtkRevealer *hint_revealer;
   GtkLabel *hint, *stage, *image_status, *view_status, *model_status;
   GtkProgressBar *progress;
-  GtkWidget *caution;
+  GtkWidget *device_button, *caution;
+  AxDevicePanel *device_panel;
   GMenu *canvas_menu, *recent_menu, *presets_menu;
 };
 
@@ -111,7 +113,7 @@ void ax_main_window_play(AxMainWindow *self, AxRoundPlayer *player, const char *
 void ax_main_window_make_round(AxMainWindow *self, const char *folder, guint32 seed); /* about the anatomy of the folder's images */
 
 /* window-settings.c */
-void ax_main_window_add_settings(AxMainWindow *self);
+void ax_main_window_add_settings(AxMainWindow *self); /* once there is an asker */
 void ax_main_window_keep_size(AxMainWindow *self);
 
 /* window-inspector.c: once, before the inspector is opened */

@@ -116,7 +116,8 @@ static void update_model_status(AxMainWindow *self) {
     /* Translators: what the status line says of the model; why the graphics processor is not used. */
     tip = g_strdup_printf(_("%s\nWithout the graphics processor: %s"), text, device.note);
   gtk_label_set_text(self->model_status, text ? text : "");
-  ax_tooltip_set(GTK_WIDGET(self->model_status), tip ? tip : text);
+  gtk_widget_set_visible(self->device_button, text != NULL);
+  ax_tooltip_set(self->device_button, tip ? tip : text);
   ax_findings_bars_set_note(self->findings, error ? text : ax_document_get_busy(self->document) ? _("The model is looking…") : _("No answer yet. F5 looks again."));
   ax_tooltip_set(self->caution, model ? ax_model_caution(model) : NULL);
 }
@@ -302,6 +303,8 @@ static void ax_main_window_dispose(GObject *object) {
     g_signal_handlers_disconnect_by_data(self->prior, self);
   if (self->ask_panel)
     ax_ask_panel_set_asker(self->ask_panel, NULL);
+  if (self->device_panel)
+    ax_device_panel_set_asker(self->device_panel, NULL, NULL);
   g_clear_object(&self->asker);
   g_clear_object(&self->link);
   if (self->round)
@@ -332,6 +335,7 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   GTK_WINDOW_CLASS(klass)->close_request = ax_main_window_close_request;
   ax_main_window_add_to_inspector();
   g_type_ensure(AX_TYPE_CANVAS);
+  g_type_ensure(AX_TYPE_DEVICE_PANEL);
   g_type_ensure(AX_TYPE_ANATOMY_LIST);
   g_type_ensure(AX_TYPE_FINDINGS_BARS);
   g_type_ensure(AX_TYPE_ASK_PANEL);
@@ -368,6 +372,8 @@ static void ax_main_window_class_init(AxMainWindowClass *klass) {
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, image_status);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, view_status);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, model_status);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, device_button);
+  gtk_widget_class_bind_template_child(widget_class, AxMainWindow, device_panel);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, caution);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, canvas_menu);
   gtk_widget_class_bind_template_child(widget_class, AxMainWindow, recent_menu);

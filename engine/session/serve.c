@@ -279,13 +279,16 @@ prefill (AxServed *s, const GArray *ids, gboolean logits, Watch *w, GError **err
   return ax_gemma_state_prefill (s->state, &input, logits, w ? watch : NULL, w, error);
 }
 
-/* The state holds the prefix and the turns of the conversation before this one, in the steps in which they came. */
+/* The state holds the prefix and the turns of the conversation before this one, in the steps in which they came. *kept: tokens that were there already. */
 static gboolean
-go_back (AxServed *s, Conversation *c, guint number, GError **error)
+go_back (AxServed *s, Conversation *c, guint number, int *kept, GError **error)
 {
-  if (c && s->conversation == number && s->turns == c->turns->len)
+  const gboolean there = c && s->conversation == number && s->turns == c->turns->len;
+  if (!there)
+    ax_gemma_state_rewind (s->state, (int) s->prefix->len);
+  *kept = ax_gemma_state_length (s->state);
+  if (there)
     return TRUE;
-  ax_gemma_state_rewind (s->state, (int) s->prefix->len);
   s->conversation = s->turns = 0;
   for (guint i = 0; c && i < c->turns->len; i++)
     {
@@ -493,7 +496,8 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
     if (!ax_serve_step (self, s, events->stage, events->user_data, &ready, error))
       return NULL;
   Conversation *c = r->conversation ? find_conversation (self, s, r->conversation) : NULL;
-  if (!go_back (s, c, r->conversation, error))
+  int kept;
+  if (!go_back (s, c, r->conversation, &kept, error))
     {
       ax_gemma_state_rewind (s->state, (int) s->prefix->len);
       return NULL;
@@ -503,7 +507,7 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
   g_autofree char *turned = choice ? ax_options_reversed (choice) : NULL;
   g_autoptr (GArray) reversed = choice ? question_tokens (self, c, turned) : NULL;
   double p[AX_OPTIONS_MAX];
-  const int reused = had < s->prefix->len ? (int) had : ax_gemma_state_length (s->state);
+  const int reused = had < s->prefix->len ? (int) had : kept;
   AxGemmaSampling sampling = sampling_of (self, r);
   const int room = ax_gemma_state_capacity (s->state) - ax_gemma_state_length (s->state) - (int) MAX (question->len, reversed ? reversed->len : 0);
   if (room < 16)

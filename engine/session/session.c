@@ -333,7 +333,12 @@ static void
 measure (AxSession *self, const AxTape *tape)
 {
   if (self->model == NULL)
-    return;
+    {
+      g_mutex_lock (&self->lock);
+      self->device.moving = FALSE;   /* there is nothing to be moved */
+      g_mutex_unlock (&self->lock);
+      return;
+    }
   const AxApmConfig *c = ax_apm_config (ax_model_get_apm (self->model));
   const gsize floats = AX_N_ANATOMY * ((gsize) c->proj_dim + 4) + (gsize) ax_model_n_image_tokens (self->model) * (gsize) c->hidden;
   AxMemory m = { .perception = ax_parameters_count (ax_apm_parameters (ax_model_get_apm (self->model)), FALSE) * sizeof (float),
@@ -343,6 +348,7 @@ measure (AxSession *self, const AxTape *tape)
   AxDeviceUse device;
   ax_model_get_device_use (self->model, &device);
   g_mutex_lock (&self->lock);
+  device.moving = g_atomic_int_get (&self->choice) >= 0;
   self->memory = m;
   self->device = device;
   g_mutex_unlock (&self->lock);
@@ -365,13 +371,19 @@ move (AxSession *self, AxTape *tape)
 {
   const gint choice = take_choice (self);
   g_autoptr (GError) error = NULL;
-  if (choice < 0 || self->model == NULL)
+  g_autofree char *note = NULL;
+  if (choice < 0)
     return tape;
-  g_clear_pointer (&self->serve, ax_serve_free);   /* loaded again where it belongs when it is needed */
-  ax_tape_free (tape);
-  if (!ax_model_place (self->model, (AxDeviceChoice) choice, &error))
-    g_debug ("The model stays where it is: %s", error->message);   /* which is its note */
-  tape = ax_tape_new_on (ax_model_device (self->model), FALSE);
+  if (self->model != NULL)
+    {
+      const AxDevice *to = ax_device_choose ((AxDeviceChoice) choice, &note, NULL);
+      if (to != ax_model_device (self->model) || to != ax_model_language_device (self->model))
+        g_clear_pointer (&self->serve, ax_serve_free);   /* loaded again where it belongs when it is needed */
+      ax_tape_free (tape);
+      if (!ax_model_place (self->model, (AxDeviceChoice) choice, &error))
+        g_debug ("The model stays where it is: %s", error->message);   /* which is its note */
+      tape = ax_tape_new_on (ax_model_device (self->model), FALSE);
+    }
   measure (self, tape);
   return tape;
 }
@@ -518,7 +530,10 @@ ax_session_get_device (AxSession *self, AxDeviceUse *use)
 void
 ax_session_set_device (AxSession *self, AxDeviceChoice choice)
 {
+  g_mutex_lock (&self->lock);
+  self->device.moving = TRUE;
   g_atomic_int_set (&self->choice, (gint) choice);
+  g_mutex_unlock (&self->lock);
   g_async_queue_push (self->queue, &wake);
 }
 

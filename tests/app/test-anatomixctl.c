@@ -29,10 +29,36 @@ need_model (void)
 
 /* ---- help and usage ---------------------------------------------------------------------------------------------------------- */
 
-/* Every command that the list names has a help of its own that says how it is used. */
+/* The man page has the command's head and every option that its help names. */
+static void
+assert_in_man_page (const char *page, const char *name, const char *help)
+{
+  g_autofree char *head = g_strconcat ("\n.BI \"", name, NULL);
+  if (strstr (page, head) == NULL)
+    g_error ("the man page lacks \"%s\"", name);
+  for (const char *at = help; (at = strstr (at, "--")) != NULL; at += 2) {
+    g_autofree char *option = g_strndup (at, strspn (at, "-abcdefghijklmnopqrstuvwxyz0123456789"));
+    if (strstr (page, option) == NULL)
+      g_error ("the man page lacks %s of \"%s\"", option, name);
+  }
+}
+
+static char *
+read_man_page (void)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("AX_SOURCE_ROOT"), "resources", "anatomixctl.1", NULL), *text = NULL;
+  g_autoptr (GError) error = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, &error));
+  g_autoptr (GString) page = g_string_new (text);
+  g_string_replace (page, "\\-", "-", 0);
+  return g_strdup (page->str);
+}
+
+/* Every command that the list names has a help of its own that says how it is used, and its place in the man page. */
 static void
 test_help (void)
 {
+  g_autofree char *page = read_man_page ();
   Run list = RUN ("--help");
   assert_success (&list);
   g_assert_cmpstr (list.err, ==, "");
@@ -54,6 +80,7 @@ test_help (void)
       assert_success (&help);
       if (strstr (help.out, usage) == NULL || strstr (help.out, "--threads") == NULL)
         g_error ("%s --help: %s", name, help.out);
+      assert_in_man_page (page, name, help.out);
       run_clear (&help);
       n++;
     }

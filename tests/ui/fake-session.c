@@ -153,6 +153,8 @@ struct _AxSession {
   GObject parent_instance;
   AxModel *model;
   GError *error;
+  AxDeviceChoice choice, from;
+  gint64 there_at; /* when the last move is over */
 };
 G_DEFINE_FINAL_TYPE(AxSession, ax_session, G_TYPE_OBJECT)
 
@@ -235,9 +237,28 @@ void ax_session_get_memory(AxSession *session, AxMemory *memory) {
   *memory = (AxMemory){.perception = 52 << 20, .activations = 9 << 20, .kept = 300 << 10, .language = 190 << 20, .sequences = 31 << 20};
 }
 
+/* A card is there when AX_FAKE_CARD is set; a move takes 200 ms. */
 void ax_session_get_device(AxSession *session, AxDeviceUse *use) {
-  *use = (AxDeviceUse){.title = "CPU"};
+  gboolean card = g_getenv("AX_FAKE_CARD") != NULL;
+  gboolean moving = g_get_monotonic_time() < session->there_at;
+  AxDeviceChoice choice = moving ? session->from : session->choice;
+
+  *use = (AxDeviceUse){.title = "CPU", .moving = moving};
+  if (choice == AX_DEVICE_CPU)
+    return;
+  if (card)
+    *use = (AxDeviceUse){.card = TRUE, .title = "NVIDIA H200", .taken = 3200000000, .total = 150000000000, .moving = moving};
+  else
+    g_strlcpy(use->note, "no NVIDIA driver is installed", sizeof use->note);
 }
+
+void ax_session_set_device(AxSession *session, AxDeviceChoice choice) {
+  session->from = session->choice;
+  session->choice = choice;
+  session->there_at = g_get_monotonic_time() + 200000;
+}
+
+void ax_engine_set_device(AxDeviceChoice choice) {}
 
 /* Grey from left to right, the other way round when mirrored. */
 guint8 *ax_model_input_frame(AxModel *model, AxImage *image, gboolean mirror, GError **error) {
@@ -362,6 +383,10 @@ static AxAnswer *make_answer(AxImage *image, const AxRequest *request) {
   a->confidence = 0.75;
   a->ms_total = 1200;
   a->n_tokens = 20;
+  a->n_prompt = 1400;
+  a->n_reused = 1380;
+  a->ms_prefill = 16;
+  a->ms_generate = 125;
   return a;
 }
 

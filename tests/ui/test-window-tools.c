@@ -23,6 +23,28 @@ static GtkWidget *find_of_type(GtkWidget *widget, const char *type) {
   return NULL;
 }
 
+static guint count_saying(GtkWidget *widget, const char *text) {
+  guint n = GTK_IS_LABEL(widget) && gtk_widget_get_visible(widget) && strstr(gtk_label_get_text(GTK_LABEL(widget)), text);
+
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child))
+    n += count_saying(child, text);
+  return n;
+}
+
+static GtkWidget *find_with_tooltip(GtkWidget *widget, const char *text) {
+  const char *tip = gtk_widget_get_tooltip_text(widget);
+
+  if (tip && strstr(tip, text))
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child)) {
+    GtkWidget *found = find_with_tooltip(child, text);
+
+    if (found)
+      return found;
+  }
+  return NULL;
+}
+
 static GtkWidget *find_page(void) {
   g_autoptr(GList) windows = gtk_window_list_toplevels();
 
@@ -38,14 +60,7 @@ static GtkWidget *find_page(void) {
 static gboolean has_page(gpointer unused) { return find_page() != NULL; }
 static gboolean is_mapped(gpointer widget) { return gtk_widget_get_mapped(widget); }
 
-static gboolean says(GtkWidget *widget, const char *text) {
-  if (GTK_IS_LABEL(widget) && gtk_widget_get_visible(widget) && strstr(gtk_label_get_text(GTK_LABEL(widget)), text))
-    return TRUE;
-  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child))
-    if (says(child, text))
-      return TRUE;
-  return FALSE;
-}
+static gboolean says(GtkWidget *widget, const char *text) { return count_saying(widget, text) > 0; }
 
 static gboolean has_frame(gpointer page) {
   GtkWidget *picture = find_of_type(page, "GtkPicture");
@@ -82,6 +97,88 @@ static void test_inspector(void) {
   ax_test_run_for(700); /* it refreshes without the window */
   g_assert_true(says(page, "There is no window of the viewer."));
   gtk_window_set_interactive_debugging(FALSE);
+}
+
+/* ---- the device ---- */
+
+static GtkWidget *choice_called(GtkWidget *widget, const char *label) {
+  if (GTK_IS_CHECK_BUTTON(widget) && g_strcmp0(gtk_check_button_get_label(GTK_CHECK_BUTTON(widget)), label) == 0)
+    return widget;
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child)) {
+    GtkWidget *found = choice_called(child, label);
+
+    if (found)
+      return found;
+  }
+  return NULL;
+}
+
+static gboolean says_card(gpointer window) { return strstr(gtk_label_get_text(AX_MAIN_WINDOW(window)->model_status), "NVIDIA H200, 3.2 GB") != NULL; }
+static gboolean says_no_card(gpointer window) { return !says_card(window); }
+
+static guint n_moved;
+static gboolean waited; /* the panel said that it waits for the model */
+
+static void on_moved(void) { n_moved++; }
+static void on_label(GtkLabel *label) { waited |= strstr(gtk_label_get_text(label), "It changes when the model has finished") != NULL; }
+static gboolean has_moved(gpointer n) { return n_moved == GPOINTER_TO_UINT(n); }
+
+/* What is on screen between two looks of a test is seen too. */
+static void listen_to_labels(GtkWidget *widget) {
+  if (GTK_IS_LABEL(widget))
+    g_signal_connect(widget, "notify::label", G_CALLBACK(on_label), NULL);
+  for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child))
+    listen_to_labels(child);
+}
+
+/* The popover at the model's name: device, memory and speed; another device while it runs, and why there is none. */
+static void test_device(void) {
+  AxMainWindow *window;
+  GtkWidget *panel;
+  g_autofree char *kept = NULL, *again = NULL;
+
+  g_setenv("AX_FAKE_CARD", "1", TRUE);
+  window = ax_fixture_open_first();
+  panel = GTK_WIDGET(window->device_panel);
+  g_assert_true(says_card(window));
+  g_signal_connect(panel, "moved", G_CALLBACK(on_moved), NULL);
+  listen_to_labels(panel);
+  gtk_widget_activate_action(GTK_WIDGET(window), "win.ask", "s", "report");
+  ax_test_wait(is_quiet, window);
+  ax_test_point_at(window->device_button, gtk_widget_get_width(window->device_button) / 2.0, gtk_widget_get_height(window->device_button) / 2.0);
+  ax_test_xdotool("click 1");
+  ax_test_wait(is_mapped, panel);
+  g_assert_true(says(panel, "NVIDIA H200"));
+  g_assert_true(says(panel, "3.2 of 150.0 GB taken"));
+  g_assert_true(says(panel, "282.3 MiB")); /* 52 + 9 + 190 + 31 MiB and 300 KiB */
+  g_assert_true(says(panel, "20 tokens of the prompt read, 1250 a second\n20 tokens written, 160 a second"));
+  g_assert_nonnull(strstr(gtk_widget_get_tooltip_text(find_with_tooltip(GTK_WIDGET(window->ask_panel), "160 a second")), "1250 a second"));
+  g_assert_true(gtk_check_button_get_active(GTK_CHECK_BUTTON(choice_called(panel, "The graphics processor, where there is one"))));
+  ax_test_run_for(300);
+  gtk_widget_grab_focus(choice_called(panel, "The processor"));
+  ax_test_xdotool("key space");
+  ax_test_wait(has_moved, GUINT_TO_POINTER(1));
+  g_assert_true(waited);
+  ax_test_wait(says_no_card, window); /* which nobody asked to look again */
+  g_assert_true(says(panel, "CPU"));
+  g_assert_false(says(panel, "taken"));
+  g_assert_cmpuint(count_saying(panel, "Last answer"), ==, 1); /* the row that is not needed now is gone */
+  g_assert_true(gtk_check_button_get_active(GTK_CHECK_BUTTON(choice_called(panel, "The processor"))));
+  kept = ax_settings_get_string("device", "auto");
+  g_assert_cmpstr(kept, ==, "cpu");
+  /* back to a card that has gone meanwhile */
+  g_unsetenv("AX_FAKE_CARD");
+  gtk_widget_grab_focus(choice_called(panel, "The graphics processor, where there is one"));
+  ax_test_xdotool("key space");
+  ax_test_wait(has_moved, GUINT_TO_POINTER(2));
+  again = ax_settings_get_string("device", "cpu");
+  g_assert_cmpstr(again, ==, "auto");
+  g_assert_true(says(panel, "no NVIDIA driver is installed"));
+  g_assert_true(says_no_card(window));
+  ax_test_xdotool("key Escape");
+  ax_test_run_for(300);
+  g_assert_false(gtk_widget_get_mapped(panel));
+  ax_fixture_close_window(window);
 }
 
 /* ---- Escape ---- */
@@ -308,6 +405,7 @@ static void test_text_size(void) {
 int main(int argc, char **argv) {
   static const AxWindowTest tests[] = {
     {"/ui/window-tools/inspector", test_inspector},
+    {"/ui/window-tools/device", test_device},
     {"/ui/window-tools/escape", test_escape},
     {"/ui/window-tools/key-names", test_key_names},
     {"/ui/window-tools/shortcuts", test_shortcuts},

@@ -72,10 +72,22 @@ test_session (void)
     g_main_context_iteration (NULL, TRUE);
   g_assert_no_error (w.error);
   g_assert_cmpuint (w.answer->n_tokens, <=, 3);
+  g_assert_cmpfloat (ax_answer_read_speed (w.answer), >, 0);
   ax_answer_unref (w.answer);
   before = use;
   ax_perception_unref (see (session, image, &use));
   g_assert_cmpuint (use.taken, >, before.taken);
+
+  /* A choice that comes to where it is already moves nothing, and nothing is lost. */
+  AxMemory memory;
+  before = use;
+  ax_session_set_device (session, AX_DEVICE_AUTO);
+  ax_session_get_device (session, &use);
+  g_assert_true (use.moving || (use.card && use.taken == before.taken));
+  ax_perception_unref (see (session, image, &use));
+  ax_session_get_memory (session, &memory);
+  g_assert_false (use.moving);
+  g_assert_cmpuint (memory.language, >, 0);
 
   /* Out of memory in the middle of the work: an error, and what follows goes on. */
   ax_session_set_device (session, AX_DEVICE_CUDA);
@@ -92,6 +104,9 @@ test_session (void)
   ax_session_set_device (session, AX_DEVICE_CPU);
   g_autoptr (AxPerception) moved = see (session, other, &use), truth2 = see (here, other, &before);
   g_assert_false (use.card);
+  g_assert_false (use.moving);
+  ax_session_get_memory (session, &memory);
+  g_assert_cmpuint (memory.language, ==, 0);   /* loaded again there when it is asked for */
   g_assert_cmpuint (use.taken, ==, 0);
   same_boxes (moved, truth2);
   ax_emulated_device_limit (1 << 20);

@@ -193,6 +193,10 @@ test_conversation (void)
   g_assert_cmpuint (a2->n_prompt, >, a1->n_prompt + a1->n_tokens);
   g_assert_cmpuint (a3->n_prompt, >, a2->n_prompt + a2->n_tokens);
   g_assert_cmpuint (a2->n_reused, >, a1->n_prompt);
+  /* After another request the first turn was read again: it counts as read, not as kept. */
+  g_assert_cmpuint (b2->n_reused, <, a1->n_prompt);
+  g_assert_cmpfloat (ax_answer_read_speed (b2), >, 0);
+  g_assert_cmpfloat (ax_answer_make_speed (a1), >, 0);
   g_assert_cmpuint (single->n_prompt, <, b2->n_prompt);
   g_assert_cmpint (other->task, ==, AX_TASK_REPORT);
   /* Another number is another conversation. */
