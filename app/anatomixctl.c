@@ -157,8 +157,10 @@ run_command (const CliCommand *command, int argc, char **argv)
     return CLI_OK;
   }
   int n = args != NULL ? (int) g_strv_length (args) : 0;
-  if (n < command->min_args)
-    return cli_usage (command, "%s is missing", *command->arguments != '\0' ? command->arguments : "an argument");
+  if (n < command->min_args) {
+    g_auto (GStrv) names = g_strsplit (command->arguments, " ", -1);
+    return cli_usage (command, "%s is missing", n < (int) g_strv_length (names) ? names[n] : "an argument");
+  }
   if (command->max_args >= 0 && n > command->max_args)
     return cli_usage (command, "\"%s\" is one argument too many", args[command->max_args]);
   ax_engine_set_device (cli_globals.device);
@@ -210,6 +212,15 @@ run (int argc, char **argv)
       return cli_usage (NULL, "a command is missing");
     print_commands (NULL);
     return CLI_OK;
+  }
+  if (command == NULL && n_words == 1 && is_first_word (words[0])) {
+    g_autoptr (GString) seconds = g_string_new (NULL);
+    gsize length = strlen (words[0]);
+    for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
+      if (strncmp (commands[i]->name, words[0], length) == 0 && commands[i]->name[length] == ' ')
+        g_string_append_printf (seconds, "%s%s", seconds->len > 0 ? ", " : "", commands[i]->name + length + 1);
+    cli_fail ("\"%s\" goes on with one of: %s; see: anatomixctl %s --help", words[0], seconds->str, words[0]);
+    return CLI_USAGE;
   }
   if (command == NULL) {
     g_autofree char *asked = n_words > 1 && is_first_word (words[0]) ? g_strconcat (words[0], " ", words[1], NULL) : g_strdup (words[0]);

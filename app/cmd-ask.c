@@ -150,7 +150,7 @@ finish (const CliCommand *command, const AxAnswer *last, AxModel *model)
   if (last->stopped == AX_STOPPED_CANCELLED)
     return cli_fail ("cancelled");
   if (!cli_globals.json)
-    cli_print ("\n%s\nTime: %.0f ms (first word after %.0f)\n", ax_model_caution (model), last->ms_total, last->ms_first);
+    cli_print ("\n%s\nTime: %.0f ms (first word after %.0f), %.0f tokens a second\n", ax_model_caution (model), last->ms_total, last->ms_first, ax_answer_make_speed (last));
   return CLI_OK;
 }
 
@@ -168,6 +168,10 @@ ask (const CliCommand *command, AxTask task, const char *path, char **texts, int
   g_autoptr (AxImage) image = ax_image_load (path, NULL, &error);
   if (image == NULL)
     return cli_fail_error (error);
+  const int width = ax_image_get_width (image), height = ax_image_get_height (image);
+  for (guint i = 0; i < request.n_boxes; i++)
+    if (ax_box_area (ax_box_clamp (boxes[i], width, height)) <= 0)
+      return cli_fail ("--box %s lies outside the image of %d x %d pixels", option_boxes[i], width, height);
   g_autoptr (AxAnswer) last = NULL;
   if (cli_globals.json && n > 1)
     cli_print ("[\n");

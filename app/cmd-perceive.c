@@ -78,6 +78,9 @@ run_perceive (const CliCommand *command, int n_args, char **args)
   const char *path = args[0];
   if (option_alternatives < 0)
     return cli_usage (command, "--alternatives is a number from 0 upwards");
+  g_autofree char *out = option_draw != NULL ? g_path_get_dirname (option_draw) : NULL;
+  if (out != NULL && !g_file_test (out, G_FILE_TEST_IS_DIR))
+    return cli_fail ("%s: there is no such folder for the picture", out);
   g_autoptr (GError) error = NULL;
   g_autoptr (AxSession) session = cli_open_session ();
   g_autoptr (AxImage) image = ax_image_load (path, NULL, &error);

@@ -109,6 +109,11 @@ ax_model_folder_open(const char *dir, GError **error)
   self->path = g_strdup(dir);
   self->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   g_autofree char *path = g_build_filename(dir, AX_MODEL_JSON, NULL);
+  if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+    g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_READ, g_file_test(dir, G_FILE_TEST_IS_DIR) ? "%s is no model folder: it has no " AX_MODEL_JSON
+                : "%s: there is no such folder; a model is a folder with " AX_MODEL_JSON, dir);
+    return NULL;
+  }
   g_autoptr(GBytes) bytes = ax_map_file(path, error);
   if (bytes == NULL)
     return NULL;

@@ -180,6 +180,10 @@ static GBytes *read_file(const char *path, GCancellable *cancellable, GError **e
     g_propagate_error(error, g_steal_pointer(&reason));
     return NULL;
   }
+  if (g_error_matches(reason, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)) {
+    g_set_error(error, AX_IMAGE_ERROR, AX_IMAGE_ERROR_READ, "%s: There is no such file; check the path", path);
+    return NULL;
+  }
   g_set_error(error, AX_IMAGE_ERROR, AX_IMAGE_ERROR_READ, "%s: The file cannot be read (%s); check the path and its permissions", path, reason->message);
   return NULL;
 }
