@@ -1,9 +1,8 @@
 #include "ui/document.h"
 
-#include "ui/session-file.h"
+#include "ui/film-file.h"
 
 #include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
 
 struct _AxDocument {
   GObject parent_instance;
@@ -286,115 +285,28 @@ void ax_document_perceive(AxDocument *self, gboolean mirrored) {
 
 /* ---- reading ---- */
 
-typedef struct {
-  char *path, *name;
-  GBytes *bytes;
-} Source;
-
-static void source_free(gpointer data) {
-  Source *source = data;
-
-  g_free(source->path);
-  g_free(source->name);
-  g_clear_pointer(&source->bytes, g_bytes_unref);
-  g_free(source);
-}
-
-/* What the reading thread makes of a file. */
-typedef struct {
-  AxPyramid *pyramid;
-  int side_of_letters;
-  char *sha256;
-  AxSessionState *session; /* or NULL */
-} Read;
-
-static void read_free(gpointer data) {
-  Read *read = data;
-
-  g_clear_pointer(&read->pyramid, ax_pyramid_unref);
-  g_clear_pointer(&read->session, ax_session_state_free);
-  g_free(read->sha256);
-  g_free(read);
-}
-
-static char *sha256_of(const Source *source) {
-  g_autofree char *contents = NULL;
-  gsize length = 0;
-
-  if (source->bytes)
-    return g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, source->bytes);
-  return g_file_get_contents(source->path, &contents, &length, NULL) ? g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)contents, length) : NULL;
-}
-
-/* A broken file is no reason not to show the image; it is replaced by the next one. */
-static AxSessionState *read_session(const char *sha256) {
-  g_autofree char *path = ax_session_file_path(sha256), *text = NULL;
-  g_autoptr(GError) error = NULL;
-  AxSessionState *state;
-  gsize length;
-  GStatBuf info;
-
-  ax_session_file_wait(); /* the same image may just have been left */
-  if (g_stat(path, &info) != 0 || info.st_size > AX_SESSION_MAX_BYTES || !g_file_get_contents(path, &text, &length, NULL))
-    return NULL;
-  state = ax_session_state_from_json(text, (gssize)length, &error);
-  if (!state)
-    g_message("%s: %s", path, error->message);
-  return state;
-}
-
-static Read *read_new(AxImage *image, const Source *source) {
-  Read *read = g_new0(Read, 1);
-  AxFilmLetter letters[8];
-  guint n;
-
-  read->sha256 = sha256_of(source);
-  read->session = read->sha256 ? read_session(read->sha256) : NULL;
-
-  read->pyramid = ax_pyramid_new(image);
-  n = ax_film_letters_find(read->pyramid, letters, G_N_ELEMENTS(letters));
-  read->side_of_letters = ax_side_of_letters(image, letters, n);
-  return read;
-}
-
-static void read_thread(GTask *task, gpointer object, gpointer data, GCancellable *cancellable) {
-  Source *source = data;
-  GError *error = NULL;
-  g_autoptr(AxImage) image = source->bytes ? ax_image_load_bytes(source->bytes, source->name, cancellable, &error)
-                                           : ax_image_load(source->path, cancellable, &error);
-
-  if (image)
-    g_task_return_pointer(task, read_new(image, source), read_free);
-  else
-    g_task_return_error(task, error);
-}
-
-/* The task has no source object: a thread that drops its task last would end the document on that thread. */
 static void on_read(GObject *object, GAsyncResult *result, gpointer data) {
   GWeakRef *weak = data;
   g_autoptr(AxDocument) self = g_weak_ref_get(weak);
   g_autoptr(GError) error = NULL;
-  Read *read = g_task_propagate_pointer(G_TASK(result), &error);
+  g_autoptr(AxFilmFile) file = ax_film_file_read_finish(result, &error);
 
   g_weak_ref_clear(weak);
   g_free(weak);
-  if (!self || self->reading != g_task_get_cancellable(G_TASK(result))) {
-    g_clear_pointer(&read, read_free);
+  if (!self || self->reading != g_task_get_cancellable(G_TASK(result)))
     return; /* the document is gone, another file was opened, or the reading was cancelled */
-  }
   g_clear_object(&self->reading);
   set_progress(self, 0, NULL);
-  if (!read) {
+  if (!file) {
     fail(self, AX_DOCUMENT_FAILED, error);
     return;
   }
-  self->image = g_object_ref(ax_pyramid_get_image(read->pyramid));
-  self->pyramid = g_steal_pointer(&read->pyramid);
-  self->side_of_letters = read->side_of_letters;
-  self->sha256 = g_strdup(read->sha256);
-  if (read->session)
-    restore(self, read->session);
-  read_free(read);
+  self->image = g_object_ref(ax_pyramid_get_image(file->pyramid));
+  self->pyramid = g_steal_pointer(&file->pyramid);
+  self->side_of_letters = file->side_of_letters;
+  self->sha256 = g_steal_pointer(&file->sha256);
+  if (file->session)
+    restore(self, file->session);
   if (self->perceptions[0])
     set_state(self, AX_DOCUMENT_READY);
   g_signal_emit(self, signals[LOADED], 0);
@@ -428,43 +340,31 @@ static void forget(AxDocument *self) {
   g_clear_pointer(&self->name, g_free);
 }
 
-static void open_source(AxDocument *self, Source *source) {
-  g_autoptr(GTask) task = NULL;
+static void open_file(AxDocument *self, const char *path, GBytes *bytes, const char *name) {
   GWeakRef *weak = g_new0(GWeakRef, 1);
 
   forget(self);
-  self->path = g_strdup(source->path);
-  self->name = g_strdup(source->name);
+  self->path = g_strdup(path);
+  self->name = g_strdup(name);
   g_object_notify_by_pspec(G_OBJECT(self), props[PROP_NAME]);
   self->reading = g_cancellable_new();
   set_progress(self, 0, _("Reading the file"));
   set_state(self, AX_DOCUMENT_LOADING);
-
   g_weak_ref_init(weak, self);
-  task = g_task_new(NULL, self->reading, on_read, weak);
-  g_task_set_check_cancellable(task, FALSE);
-  g_task_set_task_data(task, source, source_free);
-  g_task_run_in_thread(task, read_thread);
+  ax_film_file_read_async(path, bytes, name, self->reading, on_read, weak);
 }
 
 void ax_document_open_path(AxDocument *self, const char *path) {
-  Source *source;
+  g_autofree char *own = g_strdup(path), *name = NULL; /* it may be the document's own */
 
   g_return_if_fail(AX_IS_DOCUMENT(self) && path != NULL);
-  source = g_new0(Source, 1);
-  source->path = g_strdup(path);
-  source->name = g_filename_display_basename(path);
-  open_source(self, source);
+  name = g_filename_display_basename(own);
+  open_file(self, own, NULL, name);
 }
 
 void ax_document_open_bytes(AxDocument *self, GBytes *bytes, const char *name) {
-  Source *source;
-
   g_return_if_fail(AX_IS_DOCUMENT(self) && bytes != NULL && name != NULL);
-  source = g_new0(Source, 1);
-  source->bytes = g_bytes_ref(bytes);
-  source->name = g_strdup(name);
-  open_source(self, source);
+  open_file(self, NULL, bytes, name);
 }
 
 void ax_document_cancel(AxDocument *self) {
