@@ -7,7 +7,6 @@
 
 #include <glib/gi18n.h>
 #include <locale.h>
-#include <malloc.h>
 
 typedef struct {
   AxSession *session;
@@ -89,9 +88,7 @@ int main(int argc, char **argv) {
   };
   int status;
 
-  /* The largest blocks (films, states of the model) always go back when they are freed. Not the window's own pictures: to map one anew for each frame is to wait
-   * for the model's threads, which map too and stand behind. For the same reason threads keep heaps of their own. */
-  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  ax_main_window_set_up_heap();
   set_up_translations();
   application = adw_application_new("org.anatomix.Viewer", G_APPLICATION_NON_UNIQUE | G_APPLICATION_HANDLES_OPEN);
   g_application_set_resource_base_path(G_APPLICATION(application), "/org/anatomix/Viewer");

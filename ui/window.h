@@ -12,6 +12,8 @@ G_DECLARE_FINAL_TYPE(AxMainWindow, ax_main_window, AX, MAIN_WINDOW, AdwApplicati
 
 /* A window on the session's model, empty. The session may still be loading. */
 AxMainWindow *ax_main_window_new(GtkApplication *application, AxSession *session);
+/* How the program keeps memory that was freed, so that frames do not wait for the system. Once, before there are threads. */
+void ax_main_window_set_up_heap(void);
 void ax_main_window_open(AxMainWindow *self, const char *path);
 AxDocument *ax_main_window_get_document(AxMainWindow *self);
 

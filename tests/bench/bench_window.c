@@ -10,7 +10,6 @@
 #include "ui/window-private.h"
 #include <gdk/x11/gdkx.h>
 #include <glib/gstdio.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -514,7 +513,7 @@ int main(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
   g_autoptr(GtkApplication) application = NULL;
 
-  mallopt(M_MMAP_THRESHOLD, 16 << 20); /* as app/anatomix.c does */
+  ax_main_window_set_up_heap(); /* as app/anatomix.c does */
   g_option_context_add_main_entries(context, entries, NULL);
   if (!g_option_context_parse(context, &argc, &argv, &error)) {
     fprintf(stderr, "bench_window: %s\n", error->message);
