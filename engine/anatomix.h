@@ -255,6 +255,7 @@ typedef struct {
   gboolean mirrored;
   guint n_prompt;                /* tokens of the prompt, n_reused of them were there already */
   guint n_reused, n_tokens;      /* tokens made */
+  guint n_read;                  /* tokens of prompts that were read for it: the rest, and options once more the other way round */
   AxStopped stopped;
   double confidence;             /* geometric mean over all tokens */
   double ms_perceive, ms_prefill, ms_first, ms_generate, ms_total; /* ms_first: from the request to the first token */
@@ -267,9 +268,9 @@ GType ax_answer_get_type (void);
 AxAnswer *ax_answer_ref (AxAnswer *answer);
 void ax_answer_unref (AxAnswer *answer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxAnswer, ax_answer_unref)
-/* Tokens a second, of the prompt that this request read itself and of the answer that it made; 0 where it read or made none. From the engine's own clock: reading
+/* Tokens a second, of prompts that this request read itself and of the answer that it made; 0 where it read or made none. From the engine's own clock: reading
  * ends, and making begins, when the last token of the question is in. */
-static inline double ax_answer_read_speed (const AxAnswer *a) { return a->ms_prefill > 0 && a->n_prompt > a->n_reused ? 1000.0 * (a->n_prompt - a->n_reused) / a->ms_prefill : 0; }
+static inline double ax_answer_read_speed (const AxAnswer *a) { return a->ms_prefill > 0 ? 1000.0 * a->n_read / a->ms_prefill : 0; }
 static inline double ax_answer_make_speed (const AxAnswer *a) { return a->ms_generate > 0 ? 1000.0 * a->n_tokens / a->ms_generate : 0; }
 /* "end", "length", "cancelled". */
 const char *ax_stopped_name (AxStopped stopped);

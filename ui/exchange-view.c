@@ -239,7 +239,7 @@ static char *evidence(AxExchange *exchange) {
 
 char *ax_answer_speed_text(const AxAnswer *answer) {
   double read = ax_answer_read_speed(answer), make = ax_answer_make_speed(answer);
-  guint n = answer->n_prompt - answer->n_reused;
+  guint n = answer->n_read;
   g_autofree char *first = NULL, *second = NULL;
 
   /* Translators: tokens are the pieces of words that a language model reads and writes. */

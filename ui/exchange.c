@@ -268,6 +268,7 @@ static void add_answer(JsonBuilder *b, AxExchange *self) {
   add_number(b, "confidence", a->confidence);
   add_number(b, "prompt_tokens", a->n_prompt);
   add_number(b, "prompt_reused", a->n_reused);
+  add_number(b, "prompt_read", a->n_read);
   add_number(b, "ms_perceive", a->ms_perceive);
   add_number(b, "ms_prefill", a->ms_prefill);
   add_number(b, "ms_first", a->ms_first);
@@ -421,6 +422,7 @@ static AxAnswer *read_answer(AxExchange *self, JsonObject *object) {
   a->confidence = CLAMP(get_number(object, "confidence"), 0, 1);
   a->n_prompt = (guint)MAX(get_number(object, "prompt_tokens"), 0);
   a->n_reused = (guint)CLAMP(get_number(object, "prompt_reused"), 0, (double)a->n_prompt);
+  a->n_read = (guint)MAX(get_number(object, "prompt_read"), 0);
   a->ms_perceive = MAX(get_number(object, "ms_perceive"), 0);
   a->ms_prefill = MAX(get_number(object, "ms_prefill"), 0);
   a->ms_generate = MAX(get_number(object, "ms_generate"), 0);

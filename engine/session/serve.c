@@ -508,8 +508,9 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
   g_autoptr (GArray) reversed = choice ? question_tokens (self, c, turned) : NULL;
   double p[AX_OPTIONS_MAX];
   const int reused = had < s->prefix->len ? (int) had : kept;
+  const guint twice = reversed ? reversed->len : 0;
   AxGemmaSampling sampling = sampling_of (self, r);
-  const int room = ax_gemma_state_capacity (s->state) - ax_gemma_state_length (s->state) - (int) MAX (question->len, reversed ? reversed->len : 0);
+  const int room = ax_gemma_state_capacity (s->state) - ax_gemma_state_length (s->state) - (int) MAX (question->len, twice);
   if (room < 16)
     {
       g_set_error (error, AX_ENGINE_ERROR, AX_ENGINE_ERROR_REQUEST, c && c->turns->len > 0 ? "The conversation is full: begin a new one" : "The text is too long for the model");
@@ -545,6 +546,7 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
       return NULL;
     }
   give (&stream, ax_answer_maker_finish (maker));
+  const gint64 made = g_get_monotonic_time ();
   if (c)
     remember (s, c, question, ids, n, ax_gemma_state_length (s->state) - prompt);
   g_autoptr (AxAnswer) answer = ax_answer_maker_answer (maker, stop == AX_GEMMA_STOP_END ? AX_STOPPED_END : stop == AX_GEMMA_STOP_LENGTH ? AX_STOPPED_LENGTH : AX_STOPPED_CANCELLED);
@@ -554,6 +556,7 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
   ax_answer_check_heart (answer);
   answer->n_prompt = (guint) prompt;
   answer->n_reused = (guint) reused;
+  answer->n_read = (guint) (prompt - reused) + twice;
   if (choice)
     set_options (answer, choice, p);
   else if (r->task == AX_TASK_CLASSIFY && r->probabilities && stop != AX_GEMMA_STOP_CANCELLED && !score_labels (self, s, answer, cancellable, error))
@@ -561,7 +564,7 @@ ax_serve_run (AxServe *self, AxServed *s, const AxRequest *r, const AxServeEvent
   const gint64 end = g_get_monotonic_time ();
   answer->ms_prefill = ms_since (start, filled);
   answer->ms_first = ms_since (start, stream.first ? stream.first : end);
-  answer->ms_generate = ms_since (filled, end);
+  answer->ms_generate = ms_since (filled, made);
   answer->ms_total = ms_since (start, end);
   return g_steal_pointer (&answer);
 }

@@ -385,6 +385,7 @@ static AxAnswer *make_answer(AxImage *image, const AxRequest *request) {
   a->n_tokens = 20;
   a->n_prompt = 1400;
   a->n_reused = 1380;
+  a->n_read = 20;
   a->ms_prefill = 16;
   a->ms_generate = 125;
   return a;
