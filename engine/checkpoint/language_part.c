@@ -77,6 +77,21 @@ size_text(gint64 bytes)
   return bytes >= 1000000 ? g_strdup_printf("%.0f MB", (double) bytes / 1e6) : g_strdup_printf("%" G_GINT64_FORMAT " bytes", bytes);
 }
 
+/* What the model's folder calls the program that fetches its base: with its whole path where it lies in that folder or in one above, as in the source tree and where
+ * all is installed. NULL for NULL. */
+static char *
+find_program(const char *folder, const char *name)
+{
+  g_autofree char *at = name != NULL && name[0] != '/' ? g_canonicalize_filename(folder, NULL) : NULL;
+  for (int up = 0; at != NULL && up < 4; up++) {
+    g_autofree char *path = g_build_filename(at, name, NULL), *inside = g_steal_pointer(&at);
+    if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
+      return g_steal_pointer(&path);
+    at = g_path_get_dirname(inside);
+  }
+  return g_strdup(name);
+}
+
 static char *
 find_file(const char *folder, JsonObject *base, GError **error)
 {
@@ -109,7 +124,7 @@ find_file(const char *folder, JsonObject *base, GError **error)
   if (found != NULL)
     return found;
   const char *title = json_object_get_string_member_with_default(base, "title", name);
-  const char *fetch = json_object_get_string_member_with_default(base, "fetch", NULL);
+  g_autofree char *fetch = find_program(folder, json_object_get_string_member_with_default(base, "fetch", NULL));
   g_autofree char *how = fetch != NULL ? g_strdup_printf("run %s to fetch it, or ", fetch) : g_strdup("");
   g_set_error(error, AX_CHECKPOINT_ERROR, AX_CHECKPOINT_ERROR_MISSING,
               "The language model %s is not on this machine (%s, %s): %sset ANATOMIX_LM to where it is. Looked for in %s, %s/anatomix and the data "

@@ -234,6 +234,15 @@ test_places(void)
   g_autofree char *json = g_build_filename(output, "model.json", NULL);
   edit(json, "\"base\" : {", "\"base\" : { \"fetch\" : \"app/fetch-language-model\",");
   assert_refused(output, AX_CHECKPOINT_ERROR_MISSING, "run app/fetch-language-model to fetch it");
+  {
+    /* Where the program lies above the model, as in the source tree, its whole path is told. */
+    g_autofree char *parent = g_path_get_dirname(output), *app = g_build_filename(parent, "app", NULL), *program = g_build_filename(app, "fetch-language-model", NULL);
+    g_autofree char *told = g_strdup_printf("run %s to fetch it", program);
+    g_assert_cmpint(g_mkdir(app, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(program, "#!/bin/sh\n", -1, NULL));
+    assert_refused(output, AX_CHECKPOINT_ERROR_MISSING, told);
+    g_assert_cmpint(g_unlink(program) + g_rmdir(app), ==, 0);
+  }
   g_autoptr(AxModelFolder) folder = ax_model_folder_open(output, &error);
   g_assert_null(ax_language_part_find_base(folder, &error));
   g_clear_error(&error);
