@@ -3,12 +3,12 @@
  * events and by the window's actions, for M minutes (default 3; 60 is the sitting of an hour), and measures how long the main loop does not turn
  * (tests/bench/stall.h) and how much memory the program has. Runs under tests/ui/with-xvfb --size 1600x1000. The script has a thread of its own, so that the
  * main loop does nothing but what the program does. Exit status 1 when a turn took more than MS (default 50) of its own time. */
+#include "tests/bench/hand.h"
 #include "tests/bench/stall.h"
 
 #include "engine/image/png-write.h"
 #include "ui/sample-gallery.h"
 #include "ui/window-private.h"
-#include <gdk/x11/gdkx.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,75 +18,12 @@ static AxSession *session;
 static char *folder;
 static GPtrArray *images;
 static char *broken;
-static FILE *xdotool;
 static gboolean over;
 static char *model, *only, *given;
 static double minutes = 3, limit = 50;
 static int threads, exit_status;
 static gint64 script_began;
 static guint n_opened, n_asked, n_cancelled, n_answered;
-
-/* ---- from the script's thread to the main loop and back ---- */
-
-typedef struct {
-  GSourceFunc function;
-  gpointer data;
-  gboolean result, done;
-  GMutex lock;
-  GCond cond;
-} Call;
-
-static gboolean on_call(gpointer data) {
-  Call *call = data;
-  gboolean result = call->function(call->data);
-
-  g_mutex_lock(&call->lock);
-  call->result = result;
-  call->done = TRUE;
-  g_cond_signal(&call->cond);
-  g_mutex_unlock(&call->lock);
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean call(GSourceFunc function, gpointer data) {
-  Call c = {.function = function, .data = data};
-
-  g_mutex_init(&c.lock);
-  g_cond_init(&c.cond);
-  g_idle_add_full(G_PRIORITY_DEFAULT, on_call, &c, NULL);
-  g_mutex_lock(&c.lock);
-  while (!c.done)
-    g_cond_wait(&c.cond, &c.lock);
-  g_mutex_unlock(&c.lock);
-  g_mutex_clear(&c.lock);
-  g_cond_clear(&c.cond);
-  return c.result;
-}
-
-static void rest(guint ms) { g_usleep(ms * 1000); }
-
-static gboolean wait_for(GSourceFunc condition, double seconds) {
-  gint64 end = g_get_monotonic_time() + (gint64)(seconds * G_USEC_PER_SEC);
-
-  while (!call(condition, NULL)) {
-    if (g_get_monotonic_time() > end)
-      return FALSE;
-    rest(30);
-  }
-  return TRUE;
-}
-
-static void type(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static void type(const char *format, ...) {
-  va_list args;
-
-  va_start(args, format);
-  vfprintf(xdotool, format, args);
-  va_end(args);
-  fputc('\n', xdotool);
-  fflush(xdotool);
-  rest(60);
-}
 
 /* ---- what is asked of the main loop ---- */
 
@@ -143,44 +80,8 @@ static gboolean leave_round(gpointer data) {
   return TRUE;
 }
 
-typedef struct {
-  double u, v, x, y; /* a place on the canvas in shares of it, and on the screen */
-} Place;
-
-static gboolean find_place(gpointer data) {
-  Place *place = data;
-  GtkWidget *canvas = GTK_WIDGET(ax_main_window_is_in_round(window) ? ax_round_view_get_canvas(window->round) : ax_main_window_get_active_canvas(window));
-  graphene_point_t point;
-  double dx, dy;
-
-  if (!gtk_widget_compute_point(canvas, GTK_WIDGET(window),
-                                &GRAPHENE_POINT_INIT((float)(place->u * gtk_widget_get_width(canvas)), (float)(place->v * gtk_widget_get_height(canvas))), &point))
-    return FALSE;
-  gtk_native_get_surface_transform(GTK_NATIVE(window), &dx, &dy);
-  place->x = point.x + dx;
-  place->y = point.y + dy;
-  return TRUE;
-}
-
-static void point_at(double u, double v) {
-  Place place = {.u = u, .v = v};
-
-  call(find_place, &place);
-  type("mousemove %d %d", (int)place.x, (int)place.y);
-}
-
-static void drag(int button, double u1, double v1, double u2, double v2, int steps) {
-  point_at(u1, v1);
-  type("mousedown %d", button);
-  for (int i = 1; i <= steps; i++) {
-    Place place = {.u = u1 + (u2 - u1) * i / steps, .v = v1 + (v2 - v1) * i / steps};
-
-    call(find_place, &place);
-    fprintf(xdotool, "mousemove %d %d\n", (int)place.x, (int)place.y);
-    fflush(xdotool);
-    rest(15);
-  }
-  type("mouseup %d", button);
+static GtkWidget *get_picture(void) {
+  return GTK_WIDGET(ax_main_window_is_in_round(window) ? ax_round_view_get_canvas(window->round) : ax_main_window_get_active_canvas(window));
 }
 
 /* ---- the sitting ---- */
@@ -193,28 +94,28 @@ static gboolean want(const char *phase) {
 }
 
 static void key(const char *name) {
-  call(take_keys, NULL);
-  type("key %s", name);
+  ax_hand_call(take_keys, NULL);
+  ax_hand_type("key %s", name);
 }
 
 static void read_case(const char *path) {
   ax_stall_set_phase("open");
-  call(open_it, (gpointer)path);
+  ax_hand_call(open_it, (gpointer)path);
   n_opened++;
   if (want("greys")) {
-    drag(1, 0.3, 0.4, 0.6, 0.6, 60); /* while the model is at work */
-    drag(2, 0.5, 0.5, 0.6, 0.55, 20);
+    ax_hand_drag(1, 0.3, 0.4, 0.6, 0.6, 60); /* while the model is at work */
+    ax_hand_drag(2, 0.5, 0.5, 0.6, 0.55, 20);
   }
   ax_stall_set_phase("perceive");
-  wait_for(is_perceived, 30);
+  ax_hand_wait_for(is_perceived, 30);
   if (want("greys while prepared"))
-    drag(1, 0.6, 0.6, 0.35, 0.4, 60);
+    ax_hand_drag(1, 0.6, 0.6, 0.35, 0.4, 60);
   if (want("look")) {
     for (int i = 0; i < 12; i++)
-      point_at(0.2 + 0.05 * i, 0.3 + 0.03 * i);
-    type("click 1");
-    type("click --repeat 6 --delay 40 4");
-    type("click --repeat 6 --delay 40 5");
+      ax_hand_point_at(0.2 + 0.05 * i, 0.3 + 0.03 * i);
+    ax_hand_type("click 1");
+    ax_hand_type("click --repeat 6 --delay 40 4");
+    ax_hand_type("click --repeat 6 --delay 40 5");
     for (int i = 0; i < 5; i++)
       key((const char *const[]){"i", "r", "h", "z", "0"}[i]);
     key("w");
@@ -223,10 +124,10 @@ static void read_case(const char *path) {
     key("Escape");
   }
   if (want("search")) {
-    type("key ctrl+f");
-    type("type lung");
-    rest(300);
-    type("key ctrl+a BackSpace");
+    ax_hand_type("key ctrl+f");
+    ax_hand_type("type lung");
+    ax_hand_rest(300);
+    ax_hand_type("key ctrl+a BackSpace");
     key("Escape");
   }
 }
@@ -235,11 +136,11 @@ static void measure(void) {
   if (!want("measure"))
     return;
   key("l");
-  drag(1, 0.4, 0.4, 0.6, 0.5, 12);
+  ax_hand_drag(1, 0.4, 0.4, 0.6, 0.5, 12);
   key("e");
-  drag(1, 0.5, 0.5, 0.65, 0.65, 12);
+  ax_hand_drag(1, 0.5, 0.5, 0.65, 0.65, 12);
   key("a");
-  drag(1, 0.4, 0.6, 0.5, 0.7, 12);
+  ax_hand_drag(1, 0.4, 0.6, 0.5, 0.7, 12);
   key("Escape");
   key("c");
   for (int i = 0; i < 3; i++)
@@ -251,14 +152,14 @@ static void mirror(void) {
   if (!want("mirror"))
     return;
   key("m");
-  wait_for(is_mirrored, 30);
-  point_at(0.5, 0.5);
-  type("click --repeat 4 --delay 40 4");
-  drag(1, 0.4, 0.4, 0.6, 0.6, 30);
-  rest(200);
-  if (call(can_speak, NULL) && want("mirror text")) {
-    call(act, (gpointer)"win.mirror-text");
-    rest(3000);
+  ax_hand_wait_for(is_mirrored, 30);
+  ax_hand_point_at(0.5, 0.5);
+  ax_hand_type("click --repeat 4 --delay 40 4");
+  ax_hand_drag(1, 0.4, 0.4, 0.6, 0.6, 30);
+  ax_hand_rest(200);
+  if (ax_hand_call(can_speak, NULL) && want("mirror text")) {
+    ax_hand_call(act, (gpointer)"win.mirror-text");
+    ax_hand_rest(3000);
   }
   key("m");
 }
@@ -267,34 +168,34 @@ static void mirror(void) {
 static void ask(void) {
   static const char *const requests[] = {"win.ask::report", "win.ask::describe", "win.ask::detect", "win.ask::diagnose"};
 
-  if (!call(can_speak, NULL) || !want("ask"))
+  if (!ax_hand_call(can_speak, NULL) || !want("ask"))
     return;
   key("d");
-  drag(1, 0.35, 0.35, 0.5, 0.55, 12);
+  ax_hand_drag(1, 0.35, 0.35, 0.5, 0.55, 12);
   for (guint i = 0; i < G_N_ELEMENTS(requests) && !over; i++) {
-    call(act, (gpointer)requests[i]);
+    ax_hand_call(act, (gpointer)requests[i]);
     n_asked++;
     if (n_asked % 3 == 0) {
-      rest(g_random_int_range(50, 1500));
+      ax_hand_rest(g_random_int_range(50, 1500));
       key("Escape");
       n_cancelled++;
     }
-    drag(1, 0.6, 0.3, 0.5, 0.4, 40); /* greys while it speaks */
-    if (wait_for(is_quiet, 40))
+    ax_hand_drag(1, 0.6, 0.3, 0.5, 0.4, 40); /* greys while it speaks */
+    if (ax_hand_wait_for(is_quiet, 40))
       n_answered++;
   }
   if (want("ask by text")) {
     key("slash");
-    type("type effusion");
-    type("key Return");
+    ax_hand_type("type effusion");
+    ax_hand_type("key Return");
     n_asked++;
-    n_answered += wait_for(is_quiet, 40);
+    n_answered += ax_hand_wait_for(is_quiet, 40);
     key("q");
-    type("type is the heart large");
-    type("key Return");
+    ax_hand_type("type is the heart large");
+    ax_hand_type("key Return");
     n_asked++;
-    n_answered += wait_for(is_quiet, 40);
-    call(take_keys, NULL);
+    n_answered += ax_hand_wait_for(is_quiet, 40);
+    ax_hand_call(take_keys, NULL);
   }
 }
 
@@ -302,15 +203,15 @@ static void compare(const char *path) {
   if (!want("compare"))
     return;
   key("t");
-  rest(1500);
-  call(compare_it, (gpointer)path);
-  wait_for(has_prior, 30);
-  drag(1, 0.4, 0.4, 0.6, 0.6, 40);
-  point_at(0.5, 0.5);
-  type("click --repeat 4 --delay 40 4");
+  ax_hand_rest(1500);
+  ax_hand_call(compare_it, (gpointer)path);
+  ax_hand_wait_for(has_prior, 30);
+  ax_hand_drag(1, 0.4, 0.4, 0.6, 0.6, 40);
+  ax_hand_point_at(0.5, 0.5);
+  ax_hand_type("click --repeat 4 --delay 40 4");
   key("x");
-  rest(1500);
-  call(act, (gpointer)"win.close-prior");
+  ax_hand_rest(1500);
+  ax_hand_call(act, (gpointer)"win.close-prior");
   key("t");
 }
 
@@ -318,54 +219,54 @@ static void export_all(void) {
   static const char *const kinds[] = {"png", "pdf", "json"};
 
   for (guint i = 0; i < G_N_ELEMENTS(kinds) && want("export"); i++) {
-    call(export_it, (gpointer)kinds[i]);
-    rest(700);
+    ax_hand_call(export_it, (gpointer)kinds[i]);
+    ax_hand_rest(700);
   }
   if (want("copy and paste")) {
     key("ctrl+c");
-    rest(1500);
+    ax_hand_rest(1500);
     key("ctrl+v");
-    rest(1500);
-    wait_for(is_settled, 20);
+    ax_hand_rest(1500);
+    ax_hand_wait_for(is_settled, 20);
   }
 }
 
 static void play(void) {
   if (!want("make a round"))
     return;
-  call(make_round, NULL);
-  if (!wait_for(is_in_round, 90))
+  ax_hand_call(make_round, NULL);
+  if (!ax_hand_wait_for(is_in_round, 90))
     return;
   for (int i = 0; i < 6 && want("round"); i++) {
-    wait_for(is_case_there, 10);
-    type("key d");
-    drag(1, 0.4, 0.4, 0.55, 0.6, 12);
-    type("key 1");
-    type("key Return");
-    rest(400);
-    type("key m");
-    type("key Right");
-    rest(300);
+    ax_hand_wait_for(is_case_there, 10);
+    ax_hand_type("key d");
+    ax_hand_drag(1, 0.4, 0.4, 0.55, 0.6, 12);
+    ax_hand_type("key 1");
+    ax_hand_type("key Return");
+    ax_hand_rest(400);
+    ax_hand_type("key m");
+    ax_hand_type("key Right");
+    ax_hand_rest(300);
   }
-  call(leave_round, NULL);
+  ax_hand_call(leave_round, NULL);
 }
 
 static void odds(void) {
   if (want("shortcuts")) {
-    call(act, (gpointer)"win.shortcuts");
-    rest(600);
-    type("key Escape");
-    rest(300);
+    ax_hand_call(act, (gpointer)"win.shortcuts");
+    ax_hand_rest(600);
+    ax_hand_type("key Escape");
+    ax_hand_rest(300);
   }
   if (want("broken file")) {
-    call(open_it, broken);
-    wait_for(is_settled, 10);
-    rest(300);
+    ax_hand_call(open_it, broken);
+    ax_hand_wait_for(is_settled, 10);
+    ax_hand_rest(300);
   }
   if (want("quick opening"))
     for (int i = 0; i < 8; i++) {
-      call(open_it, images->pdata[g_random_int_range(0, (int)images->len)]);
-      rest(g_random_int_range(20, 400));
+      ax_hand_call(open_it, images->pdata[g_random_int_range(0, (int)images->len)]);
+      ax_hand_rest(g_random_int_range(20, 400));
     }
 }
 
@@ -395,7 +296,7 @@ static gboolean end(gpointer data) {
 static gpointer script(gpointer data) {
   gint64 began = script_began = g_get_monotonic_time();
 
-  wait_for(has_model, 30);
+  ax_hand_wait_for(has_model, 30);
   print_memory("with the model loaded");
   for (guint i = 0; !is_time_over(began); i++) {
     const char *path = images->pdata[i % images->len], *other = images->pdata[(i + 1) % images->len];
@@ -420,7 +321,7 @@ static gpointer script(gpointer data) {
   }
   over = TRUE;
   print_memory("at the end");
-  call(end, NULL);
+  ax_hand_call(end, NULL);
   return NULL;
 }
 
@@ -483,11 +384,7 @@ static void gather_images(void) {
 }
 
 static gboolean begin(gpointer data) {
-  gulong xid = gdk_x11_surface_get_xid(gtk_native_get_surface(GTK_NATIVE(window)));
-
-  xdotool = popen("xdotool -", "w");
-  fprintf(xdotool, "windowmove %lu 0 0\nwindowsize %lu 1600 1000\nwindowfocus %lu\n", xid, xid, xid);
-  fflush(xdotool);
+  ax_hand_begin(GTK_WINDOW(window), 1600, 1000, get_picture);
   ax_stall_start(limit);
   g_thread_unref(g_thread_new("script", script, NULL));
   return G_SOURCE_REMOVE;
