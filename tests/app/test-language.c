@@ -1,6 +1,5 @@
 /* The text tasks on the command line, on a model folder of random weights made here. What the answers say means nothing; that they come, how, and that they
  * are the same again, does. Argument: the path of anatomixctl. */
-#include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -170,18 +169,6 @@ test_interrupt (void)
   g_assert_nonnull (strstr (text, "cancelled"));
 }
 
-static void
-remove_tree (const char *path)
-{
-  GDir *dir = g_dir_open (path, 0, NULL);
-  for (const char *name; dir != NULL && (name = g_dir_read_name (dir)) != NULL;) {
-    g_autofree char *inside = g_build_filename (path, name, NULL);
-    remove_tree (inside);
-  }
-  g_clear_pointer (&dir, g_dir_close);
-  g_remove (path);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -208,7 +195,7 @@ main (int argc, char **argv)
   g_test_add_func ("/app/language/batch", test_batch);
   g_test_add_func ("/app/language/interrupt", test_interrupt);
   int status = g_test_run ();
-  remove_tree (scratch);
+  tiny_model_remove (scratch);
   g_free (scratch);
   g_free (model);
   g_free (mute);

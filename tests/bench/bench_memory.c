@@ -9,7 +9,6 @@
 #include "ui/session-file.h"
 
 #include "engine/image/png-write.h"
-#include <glib/gstdio.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,17 +156,6 @@ static void sit(AxSession *session, const char *scratch, GArray *heap, GArray *r
   }
 }
 
-static void remove_tree(const char *path) {
-  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-
-  for (const char *name; dir && (name = g_dir_read_name(dir));) {
-    g_autofree char *inside = g_build_filename(path, name, NULL);
-
-    remove_tree(inside);
-  }
-  g_remove(path);
-}
-
 static gboolean is_over(gpointer data) { return FALSE; }
 
 int main(int argc, char **argv) {
@@ -221,6 +209,6 @@ int main(int argc, char **argv) {
   printf("# %u requests, %u ended, %u cancelled, %u images left early; at most %.1f MB\n", n_asked, n_done, n_stopped, n_left, megabytes("VmHWM:"));
   printf("%s 1 - from the second to the last quarter the heap grew by %.2f MB, the process by %.2f MB (%.1f and %.1f allowed)\n", ok ? "ok" : "not ok",
          heap_growth, growth, max_growth / 8, max_growth);
-  remove_tree(scratch);
+  tiny_model_remove(scratch);
   return !ok;
 }

@@ -3,7 +3,6 @@
 #include "engine/session/choose.h"
 #include "engine/session/language.h"
 #include "tests/engine/session/tiny-model.h"
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -229,18 +228,6 @@ test_labels (void)
   g_assert_null (strstr (without, "\"options\""));
 }
 
-static void
-remove_tree (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name (dir));)
-    {
-      g_autofree char *inside = g_build_filename (path, name, NULL);
-      remove_tree (inside);
-    }
-  g_remove (path);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -254,7 +241,7 @@ main (int argc, char **argv)
   g_test_add_func ("/choose/session", test_session);
   g_test_add_func ("/choose/labels", test_labels);
   const int status = g_test_run ();
-  remove_tree (scratch);
+  tiny_model_remove (scratch);
   g_free (folder);
   g_free (scratch);
   return status;

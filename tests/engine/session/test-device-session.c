@@ -3,7 +3,6 @@
 #include "engine/session/device.h"
 #include "kernels/cuda/emulated_face.h"
 #include "tests/engine/session/tiny-model.h"
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -226,8 +225,7 @@ main (int argc, char **argv)
   g_test_add_func ("/device-session/broken", test_broken);
   g_test_add_func ("/device-session/session", test_session);
   const int status = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", parent);
-  g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL);
+  tiny_model_remove (parent);
   g_free (folder);
   return status;
 }

@@ -5,7 +5,6 @@
 #include "engine/session/answer.h"
 #include "engine/session/language.h"
 #include "tests/engine/session/tiny-model.h"
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -448,18 +447,6 @@ test_mentions (void)
     }
 }
 
-static void
-remove_tree (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name (dir));)
-    {
-      g_autofree char *inside = g_build_filename (path, name, NULL);
-      remove_tree (inside);
-    }
-  g_remove (path);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -480,7 +467,7 @@ main (int argc, char **argv)
   g_test_add_func ("/requests/cancel", test_cancel);
   g_test_add_func ("/requests/refusals", test_refusals);
   const int status = g_test_run ();
-  remove_tree (scratch);
+  tiny_model_remove (scratch);
   g_free (folder);
   g_free (mute);
   g_free (scratch);

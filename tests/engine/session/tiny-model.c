@@ -8,6 +8,7 @@
 #include "engine/text/gemma_tokenizer.h"
 #include "tests/engine/checkpoint/gguf_maker.h"
 #include "tests/formula.h"
+#include <glib/gstdio.h>
 #include <math.h>
 
 enum { LAYERS = 2, WIDTH = 64, HEADS = 2, HEAD = 32, FFN = 96, PIECES = 3 + 256 + 6, HIDDEN = 32, RANK = 4 };
@@ -174,4 +175,16 @@ tiny_image (int width, int height, int seed)
   AxImage *image = ax_image_new_from_u8 (width, height, pixels, AX_IMAGE_ORIGIN_UINT8, &error);
   g_assert_no_error (error);
   return image;
+}
+
+void
+tiny_model_remove (const char *path)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name (dir));)
+    {
+      g_autofree char *inside = g_build_filename (path, name, NULL);
+      tiny_model_remove (inside);
+    }
+  g_remove (path);
 }
