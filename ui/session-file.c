@@ -403,6 +403,16 @@ static GThreadPool *writer;
 static GMutex lock;
 static GCond written;
 static guint n_waiting; /* jobs that are not done */
+static gboolean failing; /* the last one could not be written; the writing thread's */
+static void (*watch)(const char *reason);
+
+void ax_session_file_set_watch(void (*failed)(const char *reason)) { watch = failed; }
+
+static gboolean on_failed(gpointer reason) {
+  if (watch)
+    watch(reason);
+  return G_SOURCE_REMOVE;
+}
 
 static void write_one(gpointer data, gpointer unused) {
   Job *job = data;
@@ -410,9 +420,15 @@ static void write_one(gpointer data, gpointer unused) {
   g_autoptr(GError) error = NULL;
 
   /* For the owner only: it says which images somebody has looked at. */
-  if (g_mkdir_with_parents(folder, 0700) != 0 ||
-      !g_file_set_contents_full(job->path, job->text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, &error))
-    g_warning("The session file %s could not be written: %s", job->path, error ? error->message : g_strerror(errno));
+  if (g_mkdir_with_parents(folder, 0700) != 0)
+    g_set_error(&error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", folder, g_strerror(errno));
+  else
+    g_file_set_contents_full(job->path, job->text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, &error);
+  if (error)
+    g_message("The session file %s could not be written: %s", job->path, error->message);
+  if (error && !failing)
+    g_idle_add_full(G_PRIORITY_DEFAULT, on_failed, g_strdup(error->message), g_free);
+  failing = error != NULL;
   g_free(job->path);
   g_free(job->text);
   g_free(job);

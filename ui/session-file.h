@@ -44,6 +44,8 @@ char *ax_session_file_folder(void);
 char *ax_session_file_path(const char *image_sha256);
 /* Replaces the file's text, whole or not at all, on the writing thread. Takes `text`. */
 void ax_session_file_write(const char *path, char *text);
+/* Called on the main thread when a file could not be written, with the reason, after one that could or the first; NULL: nobody is told. */
+void ax_session_file_set_watch(void (*failed)(const char *reason));
 /* Whether something is still to be written. */
 gboolean ax_session_file_is_writing(void);
 /* Waits until what was asked for so far is on the disk: before a file is read. Any thread but the main one, which would stand still. */

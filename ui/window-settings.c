@@ -2,7 +2,9 @@
 #include "ui/window-private.h"
 
 #include "ui/preferences.h"
+#include "ui/session-file.h"
 #include "ui/settings.h"
+#include <glib/gi18n-lib.h>
 
 static void apply_style(const char *style) {
   AdwColorScheme scheme = g_strcmp0(style, "light") == 0    ? ADW_COLOR_SCHEME_FORCE_LIGHT
@@ -34,6 +36,16 @@ static void change_device(GSimpleAction *action, GVariant *value, gpointer data)
   ax_device_panel_watch(self->device_panel);
 }
 
+/* Nobody loses an hour's work to a full disk without a word. */
+static void on_not_kept(const char *reason) {
+  GApplication *application = g_application_get_default();
+  GtkWindow *window = GTK_IS_APPLICATION(application) ? gtk_application_get_active_window(GTK_APPLICATION(application)) : NULL;
+  g_autofree char *text = g_strdup_printf(_("What you draw, ask and answer is not kept: %s"), reason);
+
+  if (AX_IS_MAIN_WINDOW(window))
+    ax_main_window_toast(AX_MAIN_WINDOW(window), text);
+}
+
 void ax_main_window_keep_size(AxMainWindow *self) {
   int width, height;
 
@@ -54,6 +66,7 @@ void ax_main_window_add_settings(AxMainWindow *self) {
   g_simple_action_set_state(G_SIMPLE_ACTION(g_action_map_lookup_action(G_ACTION_MAP(self), "device")), g_variant_new_string(device));
   ax_device_panel_set_asker(self->device_panel, self->session, self->asker);
   g_signal_connect_object(self->device_panel, "moved", G_CALLBACK(ax_main_window_update), self, G_CONNECT_SWAPPED);
+  ax_session_file_set_watch(on_not_kept);
   apply_style(style);
   ax_text_size_apply();
   gtk_window_set_default_size(GTK_WINDOW(self), MAX(ax_settings_get_int("window-width", 1280), 640), MAX(ax_settings_get_int("window-height", 800), 480));

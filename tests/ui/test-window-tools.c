@@ -5,6 +5,7 @@
 #include "ui/key-name.h"
 #include "ui/keymap.h"
 #include "ui/preferences.h"
+#include "ui/session-file.h"
 #include "ui/settings.h"
 
 #include <string.h>
@@ -181,11 +182,38 @@ static void test_device(void) {
   ax_fixture_close_window(window);
 }
 
+/* ---- what cannot be kept ---- */
+
+static gboolean has_toast(gpointer window) { return find_of_type(window, "AdwToastWidget") != NULL; }
+static gboolean has_no_toast(gpointer window) { return !has_toast(window); }
+
+static gboolean says_not_kept(gpointer window) {
+  const char *toast = ax_main_window_get_toast(AX_MAIN_WINDOW(window));
+
+  return toast && strstr(toast, "is not kept");
+}
+
+/* A session file that cannot be written is told, once and not at every stroke. */
+static void test_not_kept(void) {
+  AxMainWindow *window = ax_fixture_open_first();
+  g_autofree char *nowhere = g_build_filename(ax_fixture.first, "sessions", NULL), *before = g_strdup(g_getenv("ANATOMIX_SESSIONS"));
+
+  g_setenv("ANATOMIX_SESSIONS", nowhere, TRUE); /* below a file */
+  ax_test_xdotool("key c");                     /* the cardiothoracic ratio is drawn */
+  ax_test_wait(says_not_kept, window);
+  adw_toast_dismiss(window->toast);
+  ax_test_wait(has_no_toast, window);
+  ax_test_xdotool("key ctrl+z");
+  ax_test_run_for(1000);
+  g_assert_false(ax_session_file_is_writing());
+  g_assert_true(has_no_toast(window));
+  g_setenv("ANATOMIX_SESSIONS", before, TRUE);
+  ax_fixture_close_window(window);
+}
+
 /* ---- Escape ---- */
 
 static gboolean is_speaking(gpointer window) { return ax_asker_get_busy(AX_MAIN_WINDOW(window)->asker); }
-static gboolean has_toast(gpointer window) { return find_of_type(window, "AdwToastWidget") != NULL; }
-static gboolean has_no_toast(gpointer window) { return !has_toast(window); }
 
 /* A toast does not eat the first Escape: it stops the answer, the next one takes the selection away, and only then the toast goes. */
 static void test_escape(void) {
@@ -406,6 +434,7 @@ int main(int argc, char **argv) {
   static const AxWindowTest tests[] = {
     {"/ui/window-tools/inspector", test_inspector},
     {"/ui/window-tools/device", test_device},
+    {"/ui/window-tools/not-kept", test_not_kept},
     {"/ui/window-tools/escape", test_escape},
     {"/ui/window-tools/key-names", test_key_names},
     {"/ui/window-tools/shortcuts", test_shortcuts},
