@@ -197,16 +197,16 @@ static gboolean says_not_kept(gpointer window) {
 static void test_not_kept(void) {
   AxMainWindow *window = ax_fixture_open_first();
   g_autofree char *nowhere = g_build_filename(ax_fixture.first, "sessions", NULL), *before = g_strdup(g_getenv("ANATOMIX_SESSIONS"));
+  const AdwToast *first; /* compared only */
 
   g_setenv("ANATOMIX_SESSIONS", nowhere, TRUE); /* below a file */
   ax_test_xdotool("key c");                     /* the cardiothoracic ratio is drawn */
   ax_test_wait(says_not_kept, window);
-  adw_toast_dismiss(window->toast);
-  ax_test_wait(has_no_toast, window);
+  first = window->toast;
   ax_test_xdotool("key ctrl+z");
   ax_test_run_for(1000);
   g_assert_false(ax_session_file_is_writing());
-  g_assert_true(has_no_toast(window));
+  g_assert_true(window->toast == NULL || window->toast == first);
   g_setenv("ANATOMIX_SESSIONS", before, TRUE);
   ax_fixture_close_window(window);
 }
