@@ -179,7 +179,8 @@ impression (AxInstructSink *sink)
   return g_string_free (out, FALSE);
 }
 
-/* Reports are balanced by the sides they tell: most of what is seen is on both, and "both" is not to become a habit. */
+/* Reports that tell sides are balanced by them: most of what is seen is on both, and "both" is not to become a habit. Those that tell none keep their share: they
+ * are the usual case, and fewer of them taught to find what is not there. */
 void
 instruct_make_reports (AxInstructSink *sink, guint count)
 {
@@ -187,6 +188,7 @@ instruct_make_reports (AxInstructSink *sink, guint count)
   if (!f->read || (f->present == 0 && f->absent == 0))
     return;
   guint8 order[16];
+  const guint sides = instruct_sides_of (f, AX_MARK_LUNG_OPACITY) << 4 | instruct_sides_of (f, AX_MARK_PLEURAL_EFFUSION);
   const guint wordings = ax_words_count (AX_WORDS_REPORT_QUESTION);
   g_assert (wordings <= G_N_ELEMENTS (order));
   instruct_shuffle (sink, order, wordings);
@@ -200,8 +202,9 @@ instruct_make_reports (AxInstructSink *sink, guint count)
     say_heart (sink, findings);
     say_bones (sink, findings);
     g_autofree char *conclusion = impression (sink);
-    instruct_topic (instruct_add (sink, AX_INSTRUCT_REPORT, g_strdup (ax_words (AX_WORDS_REPORT_QUESTION)[sink->style]),
-                                  g_strdup_printf ("Findings:\n%s\n\nImpression:\n%s", findings->str, conclusion), 1),
-                    "report", instruct_sides_of (f, AX_MARK_LUNG_OPACITY) << 4 | instruct_sides_of (f, AX_MARK_PLEURAL_EFFUSION));
+    AxInstructSample *report = instruct_add (sink, AX_INSTRUCT_REPORT, g_strdup (ax_words (AX_WORDS_REPORT_QUESTION)[sink->style]),
+                                             g_strdup_printf ("Findings:\n%s\n\nImpression:\n%s", findings->str, conclusion), 1);
+    if (sides != 0)
+      instruct_topic (report, "report", sides);
   }
 }
