@@ -4,6 +4,7 @@
 #include "ui/side-hint.h"
 
 #include <glib/gstdio.h>
+#include <malloc.h>
 
 typedef struct {
   char *path, *name;
@@ -71,8 +72,13 @@ static void read_thread(GTask *task, gpointer object, gpointer data, GCancellabl
   g_autoptr(AxImage) image = source->bytes ? ax_image_load_bytes(source->bytes, source->name, cancellable, &error)
                                            : ax_image_load(source->path, cancellable, &error);
 
-  if (image)
-    g_task_return_pointer(task, file_new(image, source), (GDestroyNotify)ax_film_file_free);
+  AxFilmFile *file = image ? file_new(image, source) : NULL;
+
+  /* What this film, the ones before and the model's threads freed goes back here, in a thread that the window does not wait for: for the sake of its frames
+   * (ax_main_window_set_up_heap()) each thread's heap keeps up to 64 MB. */
+  malloc_trim(0);
+  if (file)
+    g_task_return_pointer(task, file, (GDestroyNotify)ax_film_file_free);
   else
     g_task_return_error(task, error);
 }
