@@ -181,16 +181,6 @@ score_detection (AxLmScore *s, const AxLmBoxes *boxes)
   row (s, AX_LMF_DETECT_FALSE, 0, wrong, 0, 0);
 }
 
-static guint
-true_sides (const AxImageFacts *f, guint mark)
-{
-  guint sides = 0;
-  for (guint i = 0; i < f->n; i++)
-    if (f->findings[i].mark == mark)
-      sides |= f->findings[i].place.side == AX_SIDE_BOTH ? BIT (AX_SIDE_RIGHT) | BIT (AX_SIDE_LEFT) : BIT (f->findings[i].place.side);
-  return sides;
-}
-
 static void
 score_sides (AxLmScore *s, guint want, guint got)
 {
@@ -219,7 +209,7 @@ score_report (AxLmScore *s, const char *answer)
     fn += there && !named;
     if (!there || !named || !f->ok)
       continue;
-    const guint want = true_sides (f, m), got = ax_report_sides (answer, (AxMark) m);
+    const guint want = ax_facts_sides (f, (AxMark) m), got = ax_report_sides (answer, (AxMark) m);
     if (want != 0 && !(want & BIT (AX_SIDE_NONE)) && !(got & BIT (AX_SIDE_NONE)))
       score_sides (s, want, got);
   }

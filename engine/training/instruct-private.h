@@ -36,9 +36,6 @@ void instruct_shuffle (AxInstructSink *sink, guint8 *order, guint n);
 /* "<box>(x1,y1),(x2,y2)</box>", corners moved by up to `jitter` of the box's size; free with g_free(). */
 char *instruct_box (AxInstructSink *sink, AxBox box, double jitter);
 
-/* Bits of AxSide on which a mark's boxes lie. */
-guint instruct_sides_of (const AxImageFacts *facts, AxMark mark);
-
 /* A lung zone, a lung or a recess in which nothing was found although everything was looked for; -1 if there is none. */
 int instruct_empty_structure (AxInstructSink *sink);
 

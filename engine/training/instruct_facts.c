@@ -131,6 +131,14 @@ ax_place_text (AxPlace place)
   return g_strdup_printf (both || strstr (zone, " and ") != NULL ? "%s %s lung zones" : "%s %s lung zone", side, zone);
 }
 
+double
+ax_boxes_heart_ratio (const AxBox *boxes)
+{
+  const AxBox r = boxes[RIGHT_LUNG], l = boxes[LEFT_LUNG], h = boxes[HEART];
+  const double chest = MAX (r.x2, l.x2) - MIN (r.x1, l.x1);
+  return chest > 0 ? (h.x2 - h.x1) / chest : 0;
+}
+
 /* Words of size, from the quarters of what the readers drew: an opacity below an eighth of its lung is small, above half of it extensive; an effusion
  * goes by its height; the heart by its ratio to the chest. */
 static AxFindingSize
@@ -210,13 +218,20 @@ place_findings (const AxImageFacts *f, AxKnownFinding *list, guint n)
 static void
 finish (AxImageFacts *f)
 {
-  if (f->ok) {
-    const AxBox *r = &f->boxes[RIGHT_LUNG], *l = &f->boxes[LEFT_LUNG], *h = &f->boxes[HEART];
-    const double chest = MAX (r->x2, l->x2) - MIN (r->x1, l->x1);
-    f->heart_ratio = chest > 0 ? (h->x2 - h->x1) / chest : 0;
-  }
+  if (f->ok)
+    f->heart_ratio = ax_boxes_heart_ratio (f->boxes);
   place_findings (f, f->findings, f->n);
   place_findings (f, f->drawn, f->n_drawn);
+}
+
+guint
+ax_facts_sides (const AxImageFacts *f, AxMark mark)
+{
+  guint sides = 0;
+  for (guint i = 0; i < f->n; i++)
+    if (f->findings[i].mark == mark)
+      sides |= f->findings[i].place.side == AX_SIDE_BOTH ? BIT (AX_SIDE_RIGHT) | BIT (AX_SIDE_LEFT) : BIT (f->findings[i].place.side);
+  return sides;
 }
 
 AxImageFacts *

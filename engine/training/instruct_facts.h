@@ -77,6 +77,12 @@ int ax_facts_graded_sign (const AxImageFacts *facts, guint label);
 void ax_image_facts_free (AxImageFacts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AxImageFacts, ax_image_facts_free)
 
+/* Bits 1 << AX_SIDE_x on which the image's boxes of a mark lie; "both" is right and left. */
+guint ax_facts_sides (const AxImageFacts *facts, AxMark mark);
+
+/* Cardiothoracic ratio from boxes[36] of the structures (spec section 3): the heart's width to that of both lungs; 0 where there is no chest. */
+double ax_boxes_heart_ratio (const AxBox *boxes);
+
 /* Where a box lies among the structures. All zero unless facts->ok. `mark` decides what may be said: the heart has no side, an effusion no zone. */
 AxPlace ax_place_of_box (const AxImageFacts *facts, AxMark mark, AxBox box);
 

@@ -24,13 +24,6 @@ add (AxDatasetImage *image, AxBoxLabel label, AxBox box)
     image->findings[image->n_findings++] = (AxFindingBox) { label, AX_SOURCE_CHESTXDET13, box };
 }
 
-static double
-heart_ratio (const AxBox *boxes)
-{
-  const AxBox chest = hull (boxes[sides[0].lung], boxes[sides[1].lung]);
-  return chest.x2 > chest.x1 ? (boxes[HEART].x2 - boxes[HEART].x1) / (chest.x2 - chest.x1) : 0;
-}
-
 static void
 find (AxDatasetImage *image, const AxMarkSet shows[AX_DATASET_N_OBJECTS])
 {
@@ -48,7 +41,7 @@ find (AxDatasetImage *image, const AxMarkSet shows[AX_DATASET_N_OBJECTS])
       add (image, AX_BOX_EFFUSION, boxes[sides[s].zone[2]]);
   }
   /* No sentence of the database names a large heart often enough; its boxes measure it. */
-  if (shows[HEART] & BIT (AX_MARK_CARDIOMEGALY) || heart_ratio (boxes) > AX_HEART_LARGE)
+  if (shows[HEART] & BIT (AX_MARK_CARDIOMEGALY) || ax_boxes_heart_ratio (boxes) > AX_HEART_LARGE)
     add (image, AX_BOX_CARDIOMEGALY, boxes[HEART]);
 }
 

@@ -67,16 +67,6 @@ ask_side (AxInstructSink *sink, AxMark mark, AxSide side, gboolean yes)
                        yes, NULL, topic);
 }
 
-guint
-instruct_sides_of (const AxImageFacts *f, AxMark mark)
-{
-  guint sides = 0;
-  for (guint i = 0; i < f->n; i++)
-    if (f->findings[i].mark == mark)
-      sides |= f->findings[i].place.side == AX_SIDE_BOTH ? BIT (AX_SIDE_RIGHT) | BIT (AX_SIDE_LEFT) : BIT (f->findings[i].place.side);
-  return sides;
-}
-
 /* Whether the module's sentences and its probability of the image say different things: then there is no answer to learn. */
 static gboolean
 contradicted (const AxImageFacts *f, AxMark mark, gboolean present)
@@ -104,7 +94,7 @@ instruct_make_closed (AxInstructSink *sink, guint count)
         because = ax_finding_phrase (&f->findings[k], AX_PHRASE_FULL, ax_finding_noun (&f->findings[k], NULL));
     instruct_add_closed (sink, presence_question (sink, ax_mark_noun ((AxMark) m)), TRUE, because, ax_mark_noun ((AxMark) m));
     yes++;
-    const guint sides = i < AX_MARK_N ? instruct_sides_of (f, (AxMark) m) : 0;
+    const guint sides = i < AX_MARK_N ? ax_facts_sides (f, (AxMark) m) : 0;
     if (sides == 0 || (sides & BIT (AX_SIDE_NONE)) || yes >= limit)
       continue;
     const AxSide side = (sides & BIT (AX_SIDE_RIGHT)) && ((sides & BIT (AX_SIDE_LEFT)) == 0 || instruct_chance (sink, 0.5)) ? AX_SIDE_RIGHT : AX_SIDE_LEFT;
@@ -151,7 +141,7 @@ ask_finding (AxInstructSink *sink, guint i)
   const AxImageFacts *f = sink->facts;
   const AxKnownFinding *k = &f->findings[i];
   const char *noun = ax_mark_noun (k->mark);
-  const guint sides = instruct_sides_of (f, k->mark);
+  const guint sides = ax_facts_sides (f, k->mark);
   if (k->place.side == AX_SIDE_NONE)
     return;
   const char *side = (sides & BIT (AX_SIDE_RIGHT)) && (sides & BIT (AX_SIDE_LEFT)) ? "Both sides" : sides & BIT (AX_SIDE_RIGHT) ? "Right" : "Left";

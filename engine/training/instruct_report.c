@@ -188,7 +188,7 @@ instruct_make_reports (AxInstructSink *sink, guint count)
   if (!f->read || (f->present == 0 && f->absent == 0))
     return;
   guint8 order[16];
-  const guint sides = instruct_sides_of (f, AX_MARK_LUNG_OPACITY) << 4 | instruct_sides_of (f, AX_MARK_PLEURAL_EFFUSION);
+  const guint sides = ax_facts_sides (f, AX_MARK_LUNG_OPACITY) << 4 | ax_facts_sides (f, AX_MARK_PLEURAL_EFFUSION);
   const guint wordings = ax_words_count (AX_WORDS_REPORT_QUESTION);
   g_assert (wordings <= G_N_ELEMENTS (order));
   instruct_shuffle (sink, order, wordings);

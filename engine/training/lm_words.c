@@ -1,6 +1,7 @@
 /* Projection heads that speak in words from the start. See lm_words.h. */
 #include "engine/training/lm_words.h"
 #include "engine/model/gemma_state.h"
+#include "engine/training/instruct_facts.h"
 #include "engine/training/random.h"
 #include "engine/training/sentences.h"
 #include <math.h>
@@ -12,7 +13,7 @@
 /* Of the length of a row: how far a heart that is one standard deviation wider than the middle one moves its row. */
 #define HEART_GAIN 0.5
 
-enum { HEART = 4, LEFT_LUNG = 11, RIGHT_LUNG = 20 };
+enum { HEART = 4 };
 
 /* ---- words -------------------------------------------------------------------------------------------------------------- */
 
@@ -287,15 +288,6 @@ ax_lm_words_name_findings (AxLmModel *m, const AxLmPerception *all, guint n, gui
   return TRUE;
 }
 
-/* Cardiothoracic ratio of a picture from the module's boxes (spec section 3's numbers); 0 where they give none. */
-static double
-heart_ratio (const AxLmPerception *p)
-{
-  const AxBox h = p->boxes[HEART], l = p->boxes[LEFT_LUNG], r = p->boxes[RIGHT_LUNG];
-  const double chest = MAX (l.x2, r.x2) - MIN (l.x1, r.x1);
-  return chest > 0 ? (h.x2 - h.x1) / chest : 0;
-}
-
 gboolean
 ax_lm_words_measure_heart (AxLmModel *m, const AxLmPerception *all, guint n, int steps, double lr, guint64 seed, double *left, GError **error)
 {
@@ -310,7 +302,7 @@ ax_lm_words_measure_heart (AxLmModel *m, const AxLmPerception *all, guint n, int
   g_autofree double *ratio = g_new (double, n);
   for (guint k = 0; k < n; k++)
     {
-      ratio[k] = heart_ratio (&perceptions[k]);
+      ratio[k] = ax_boxes_heart_ratio (perceptions[k].boxes);
       memcpy (hearts + k * width, targets + (k * (gsize) AX_N_ANATOMY + HEART) * width, width * sizeof (float));
     }
   before = g_memdup2 (hearts, n * width * sizeof (float));
